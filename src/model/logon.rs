@@ -1,0 +1,76 @@
+//! A logon: one connection, sudo, su or cron job, joined from its records; and its end.
+//!
+//! Owned, because it is put together over seconds, from several events.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventUid, Stamp, Timestamp};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogonActivity {
+    Logon,
+    Logoff,
+    /// sudo, su: the switching user is the actor, the new one the user.
+    Switch,
+}
+
+/// How the user proved who they are, where the records tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    Password,
+    PublicKey,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Password => "password",
+            Method::PublicKey => "publickey",
+        }
+    }
+}
+
+/// A user by name as typed (bytes: it can be anything), by number, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    pub name: Option<Box<[u8]>>,
+    pub id: Option<u32>,
+}
+
+/// One logon event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logon {
+    pub uid: EventUid,
+    pub host: Box<str>,
+    /// The record that decided it (the id comes from the first of the records).
+    pub stamp: Stamp,
+    pub activity: LogonActivity,
+    pub success: bool,
+    /// sshd, sudo, su, cron, login, …: the name of the program.
+    pub service: Box<str>,
+    pub exe: Option<Box<[u8]>>,
+    pub user: Principal,
+    /// Switch: who switched.
+    pub actor: Option<Principal>,
+    pub src_ip: Option<IpAddr>,
+    /// `hostname=` where it is a name and not an address.
+    pub src_host: Option<Box<str>>,
+    pub method: Option<Method>,
+    pub terminal: Option<Box<[u8]>>,
+    pub session: Option<u32>,
+    pub pid: Option<u32>,
+    /// sudo: the command line, as typed.
+    pub command: Option<Box<[u8]>>,
+    /// The account does not exist on the host.
+    pub unknown_user: bool,
+    /// First record of this logon.
+    pub started: Timestamp,
+    /// Logoff: milliseconds since the logon, and the logon's id, where it was seen.
+    pub duration_ms: Option<i64>,
+    pub logon_uid: Option<EventUid>,
+    /// The records that were joined, in order (bounded).
+    pub records: Vec<Stamp>,
+}

@@ -1,0 +1,28 @@
+//! Plain values that every stage speaks: hosts, times, events, alerts, limits.
+//!
+//! Place in the flow: below everything. It refuses to know any stage, any format, any clock and any
+//! file; it imports nothing of this crate outside itself.
+
+pub mod alert;
+pub mod event;
+pub mod flow;
+pub mod indicator;
+pub mod input;
+pub mod logon;
+pub mod output;
+pub mod process;
+pub mod reject;
+pub mod settings;
+pub mod time;
+
+pub use alert::{Alert, Severity};
+pub use event::{EventUid, Kind, Stamp};
+pub use flow::Flow;
+pub use indicator::{Hit, Indicator, IndicatorKind};
+pub use input::{Input, Source};
+pub use logon::Logon;
+pub use output::{OutputKind, Outputs};
+pub use process::Process;
+pub use reject::Reject;
+pub use settings::Settings;
+pub use time::Timestamp;

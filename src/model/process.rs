@@ -1,0 +1,79 @@
+//! A program start, as the records of one audit event tell it.
+
+use super::{EventUid, Stamp};
+
+/// A user or group: the number, and the name where a record gave one. Names never come from the
+/// machine that trailhound runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account<'a> {
+    /// `None` where the kernel said unset (4294967295) or nothing.
+    pub id: Option<u32>,
+    pub name: Option<&'a [u8]>,
+}
+
+/// Why an event left before everything that its records promised was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The host's own time, or this end's, moved past it by the time-out.
+    TimedOut,
+    /// A bound of the buffer was reached.
+    Evicted,
+    /// The input ended.
+    Ended,
+}
+
+impl Cut {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cut::TimedOut => "timed_out",
+            Cut::Evicted => "evicted",
+            Cut::Ended => "input_ended",
+        }
+    }
+}
+
+/// What the records promised and did not bring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// `None`: the event is whole.
+    pub cut: Option<Cut>,
+    pub no_syscall: bool,
+    pub no_execve: bool,
+    /// Arguments that `argc` promised and no EXECVE record brought.
+    pub args_missing: u32,
+    /// PATH records that `items=` promised and did not come.
+    pub paths_missing: u32,
+}
+
+impl Completeness {
+    pub fn is_whole(&self) -> bool {
+        self.cut.is_none()
+    }
+}
+
+/// One successful program start.
+#[derive(Clone, Copy, Debug)]
+pub struct Process<'a> {
+    pub uid: EventUid,
+    pub host: &'a str,
+    pub stamp: Stamp,
+    pub pid: Option<u32>,
+    pub ppid: Option<u32>,
+    pub exe: Option<&'a [u8]>,
+    pub comm: Option<&'a [u8]>,
+    /// Exactly the arguments, from EXECVE alone (PROCTITLE is cut at 128 bytes and can be stale).
+    pub argv: &'a [&'a [u8]],
+    pub cwd: Option<&'a [u8]>,
+    pub user: Account<'a>,
+    pub effective_user: Account<'a>,
+    pub group: Account<'a>,
+    pub effective_group: Account<'a>,
+    /// Who logged on (auid): stays through sudo and su.
+    pub login_user: Account<'a>,
+    pub session: Option<u32>,
+    pub tty: Option<&'a [u8]>,
+    pub keys: &'a [&'a [u8]],
+    /// What the system call returned; never the program's exit code.
+    pub exit: Option<i64>,
+    pub completeness: Completeness,
+}

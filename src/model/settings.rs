@@ -1,0 +1,161 @@
+//! What a lane may be told: which outputs, which bounds, which waits. Already checked; a lane trusts it.
+
+use ipnet::IpNet;
+
+use super::Kind;
+
+/// Which kinds are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// Process, logon, flow and alert: everything but `audit`.
+    pub const DEFAULT: Kinds = Kinds(0b1111);
+
+    pub fn none() -> Kinds {
+        Kinds(0)
+    }
+
+    pub fn with(self, kind: Kind) -> Kinds {
+        Kinds(self.0 | 1 << kind as u8)
+    }
+
+    pub fn has(self, kind: Kind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+}
+
+impl FromIterator<Kind> for Kinds {
+    fn from_iter<I: IntoIterator<Item = Kind>>(kinds: I) -> Kinds {
+        kinds.into_iter().fold(Kinds::none(), Kinds::with)
+    }
+}
+
+/// Bounds of one lane. When one is reached the oldest event goes out incomplete, counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open events of one host.
+    pub events_per_host: usize,
+    /// Open events in all.
+    pub events: usize,
+    /// Bytes of open events of one host.
+    pub bytes_per_host: usize,
+    /// Bytes of open events in all.
+    pub bytes: usize,
+    /// A longer line is refused.
+    pub line_bytes: usize,
+    /// Sessions and logons in the making of one host.
+    pub sessions_per_host: usize,
+    /// Source addresses of one host whose failed logons are counted.
+    pub sources_per_host: usize,
+    /// Hosts of a lane; the one silent longest is forgotten.
+    pub hosts: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            events_per_host: 4096,
+            events: 20_000,
+            bytes_per_host: 16 << 20,
+            bytes: 48 << 20,
+            line_bytes: 64 << 10,
+            sessions_per_host: 4096,
+            sources_per_host: 4096,
+            hosts: 20_000,
+        }
+    }
+}
+
+/// How long an event is waited for, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// An event that is not whole goes out after this.
+    pub event_ms: i64,
+    /// A whole event without EOE waits this long for companions of its serial.
+    pub settle_ms: i64,
+    /// A failed logon is told this long after its last record.
+    pub logon_ms: i64,
+}
+
+impl Default for Waits {
+    fn default() -> Waits {
+        Waits {
+            event_ms: 2_000,
+            settle_ms: 50,
+            logon_ms: 10_000,
+        }
+    }
+}
+
+/// When failed logons of one source address become an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guessing {
+    pub failures: u32,
+    pub window_ms: i64,
+}
+
+impl Default for Guessing {
+    fn default() -> Guessing {
+        Guessing {
+            failures: 3,
+            window_ms: 600_000,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub kinds: Kinds,
+    pub limits: Limits,
+    pub waits: Waits,
+    pub guessing: Guessing,
+    /// What is inside, for the direction of flows.
+    pub internal_networks: Vec<IpNet>,
+    /// The host of lines that name none, before the key (`replay --host`).
+    pub default_host: Option<String>,
+}
+
+/// RFC 1918, RFC 4193, link-local and loopback.
+pub fn default_internal_networks() -> Vec<IpNet> {
+    let nets = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    ];
+    nets.iter().filter_map(|net| net.parse().ok()).collect()
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            kinds: Kinds::DEFAULT,
+            limits: Limits::default(),
+            waits: Waits::default(),
+            guessing: Guessing::default(),
+            internal_networks: default_internal_networks(),
+            default_host: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audit_is_off_unless_asked_for() {
+        assert!(Kinds::DEFAULT.has(Kind::Alert) && !Kinds::DEFAULT.has(Kind::Audit));
+        assert!(Kinds::DEFAULT.with(Kind::Audit).has(Kind::Audit));
+    }
+
+    #[test]
+    fn every_default_network_parses() {
+        assert_eq!(default_internal_networks().len(), 8);
+    }
+}
