@@ -16,7 +16,11 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; expected {}", self.place, self.what, self.expected)
+        write!(
+            f,
+            "{}: {}; expected {}",
+            self.place, self.what, self.expected
+        )
     }
 }
 

@@ -188,11 +188,16 @@ fn environment(variables: &BTreeMap<OsString, OsString>, mistakes: &mut Mistakes
         let plain = path.split('.').all(|part| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         });
-        let property = path.strip_prefix(PROPERTIES).is_some_and(|rest| rest.len() > 1);
-        let field = property || written::fields().any(|field| field.path == path && path != PROPERTIES);
+        let property = path
+            .strip_prefix(PROPERTIES)
+            .is_some_and(|rest| rest.len() > 1);
+        let field =
+            property || written::fields().any(|field| field.path == path && path != PROPERTIES);
         match value.to_str() {
             _ if !plain || !field => {
-                let names = written::fields().map(|field| field.path).filter(|path| *path != PROPERTIES);
+                let names = written::fields()
+                    .map(|field| field.path)
+                    .filter(|path| *path != PROPERTIES);
                 let expected = match nearest(&path, names) {
                     Some(name) => format!("{PREFIX}{}", name.replace('.', "__").to_uppercase()),
                     None => format!("{PREFIX}SECTION__KEY of a key that exists"),
@@ -227,7 +232,11 @@ fn show(value: &Value, path: &str) -> String {
         ValueKind::Array(_) if path == PROPERTIES => "a list".to_owned(),
         ValueKind::Array(items) => {
             let items: Vec<_> = items.iter().take(4).map(|item| show(item, path)).collect();
-            format!("[{}{}]", items.join(", "), if items.len() == 4 { ", …" } else { "" })
+            format!(
+                "[{}{}]",
+                items.join(", "),
+                if items.len() == 4 { ", …" } else { "" }
+            )
         }
         _ if path == PROPERTIES => "this value".to_owned(),
         ValueKind::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
@@ -248,8 +257,14 @@ impl Walk<'_> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let place = self.at(error.span().map_or(0, |span| span.start));
-            let message = error.message().lines().next().unwrap_or("invalid").to_owned();
-            self.mistakes.add(place, format!("invalid TOML: {message}"), "valid TOML");
+            let message = error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or("invalid")
+                .to_owned();
+            self.mistakes
+                .add(place, format!("invalid TOML: {message}"), "valid TOML");
         }
         let mut map = Map::new();
         for (key, value) in table.get_ref() {
@@ -266,7 +281,9 @@ impl Walk<'_> {
     ) {
         let name = key.get_ref().as_ref();
         let place = self.at(key.span().start);
-        let section = SECTIONS.iter().find(|section| !name.is_empty() && section.name == name);
+        let section = SECTIONS
+            .iter()
+            .find(|section| !name.is_empty() && section.name == name);
         let converted = match (section, value.get_ref()) {
             (Some(section), DeValue::Table(table)) => {
                 self.sections.insert(name.to_owned(), place);
@@ -284,7 +301,8 @@ impl Walk<'_> {
             }
             (Some(_), other) => {
                 let what = format!("'{name}' is {}", article(other.type_str()));
-                self.mistakes.add(place, what, format!("the section [{name}]"));
+                self.mistakes
+                    .add(place, what, format!("the section [{name}]"));
                 return;
             }
             (None, _) if written::fields().any(|field| field.path == name) => self.value(value),
@@ -295,7 +313,10 @@ impl Walk<'_> {
 
     fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, path: &str) {
         let place = self.at(key.span().start);
-        let sections = SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty());
+        let sections = SECTIONS
+            .iter()
+            .map(|section| section.name)
+            .filter(|name| !name.is_empty());
         let names = || written::fields().map(|field| field.path);
         let last = |path: &str| path.rsplit('.').next().map(str::to_owned);
         let meant = nearest(path, names().chain(sections))
@@ -312,11 +333,19 @@ impl Walk<'_> {
                 format!("one of {}", keys.join(", "))
             }
             (None, None) => {
-                let names: Vec<_> = SECTIONS.iter().map(|section| section.name).filter(|n| !n.is_empty()).collect();
-                format!("workers, delivery, or one of the sections {}", names.join(", "))
+                let names: Vec<_> = SECTIONS
+                    .iter()
+                    .map(|section| section.name)
+                    .filter(|n| !n.is_empty())
+                    .collect();
+                format!(
+                    "workers, delivery, or one of the sections {}",
+                    names.join(", ")
+                )
             }
         };
-        self.mistakes.add(place, format!("unknown key '{path}'"), expected);
+        self.mistakes
+            .add(place, format!("unknown key '{path}'"), expected);
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>) -> Value {
@@ -324,10 +353,12 @@ impl Walk<'_> {
         let kind = match value.get_ref() {
             DeValue::String(text) => ValueKind::String(text.to_string()),
             DeValue::Boolean(truth) => ValueKind::Boolean(*truth),
-            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => ValueKind::I64(number),
-                Err(_) => ValueKind::Nil,
-            },
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => ValueKind::I64(number),
+                    Err(_) => ValueKind::Nil,
+                }
+            }
             DeValue::Float(number) => match number.as_str().parse() {
                 Ok(number) => ValueKind::Float(number),
                 Err(_) => ValueKind::Nil,
@@ -355,7 +386,13 @@ impl Walk<'_> {
 pub(super) fn place(file: &str, text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
     format!("{file}:{line}:{column}")
 }
 

@@ -50,8 +50,13 @@ pub fn load(path: &Path, beside: &Beside) -> Result<Config, ConfigError> {
             expected: expected.to_owned(),
         }],
     };
-    let bytes = std::fs::read(path)
-        .map_err(|error| mistake(name.clone(), format!("cannot be read: {error}"), "a TOML file"))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        mistake(
+            name.clone(),
+            format!("cannot be read: {error}"),
+            "a TOML file",
+        )
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
@@ -63,7 +68,12 @@ pub fn load(path: &Path, beside: &Beside) -> Result<Config, ConfigError> {
 
 /// Checks a configuration text. `name` is what mistakes call it, `directory` where relative paths
 /// count from.
-pub fn parse(name: &str, text: &str, directory: &Path, beside: &Beside) -> Result<Config, ConfigError> {
+pub fn parse(
+    name: &str,
+    text: &str,
+    directory: &Path,
+    beside: &Beside,
+) -> Result<Config, ConfigError> {
     let reader = layers::Layers {
         file: name,
         toml: text,
@@ -173,7 +183,10 @@ mod tests {
     }
 
     fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let environment = variables.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        let environment = variables
+            .iter()
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
         let beside = Beside {
             environment,
             flags: vec![("kafka.group", "--group", "from-flag".to_owned())],
@@ -215,11 +228,25 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_environment_names_the_variable() {
-        let error = with_environment(SMALLEST, &[("TRAILHOUND__WORKERS", "many"), ("TRAILHOUND__KAFKA__GROP", "x")])
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("TRAILHOUND__WORKERS: 'workers' cannot be \"many\""), "{error}");
-        assert!(error.contains("TRAILHOUND__KAFKA__GROP: sets no key; expected TRAILHOUND__KAFKA__GROUP"), "{error}");
+        let error = with_environment(
+            SMALLEST,
+            &[
+                ("TRAILHOUND__WORKERS", "many"),
+                ("TRAILHOUND__KAFKA__GROP", "x"),
+            ],
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.contains("TRAILHOUND__WORKERS: 'workers' cannot be \"many\""),
+            "{error}"
+        );
+        assert!(
+            error.contains(
+                "TRAILHOUND__KAFKA__GROP: sets no key; expected TRAILHOUND__KAFKA__GROUP"
+            ),
+            "{error}"
+        );
     }
 
     #[test]
@@ -227,8 +254,14 @@ mod tests {
         let text = format!(
             "{SMALLEST}[kafka.properties]\n\"sasl.password\" = \"old\"\nsecurity.protocol = \"ssl\"\n\"sasl.username\" = {{ env = \"WHO\" }}\n"
         );
-        let config = with_environment(&text, &[("WHO", "me"), ("TRAILHOUND__KAFKA__PROPERTIES__SASL_PASSWORD", "hush")])
-            .unwrap();
+        let config = with_environment(
+            &text,
+            &[
+                ("WHO", "me"),
+                ("TRAILHOUND__KAFKA__PROPERTIES__SASL_PASSWORD", "hush"),
+            ],
+        )
+        .unwrap();
         let reveal = |name: &str| config.kafka.properties[name].reveal().to_owned();
         assert_eq!(reveal("sasl.password"), "hush");
         assert_eq!(reveal("security.protocol"), "ssl");
@@ -238,22 +271,46 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once() {
-        let error = read("workers = 0\ndelivery = \"exactly_once\"\n[kafka]\ngroop = \"x\"\n").unwrap_err();
+        let error =
+            read("workers = 0\ndelivery = \"exactly_once\"\n[kafka]\ngroop = \"x\"\n").unwrap_err();
         let places: Vec<_> = error.mistakes.iter().map(|m| m.place.as_str()).collect();
         assert_eq!(places.len(), 4, "{error}");
-        assert!(error.to_string().contains("did you mean 'kafka.group'?"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean 'kafka.group'?"),
+            "{error}"
+        );
     }
 
     fn fragment() -> impl Strategy<Value = String> {
         let key = prop_oneof![
-            Just("kafka"), Just("kafka.properties"), Just("\"kafka[99999999999]\""), Just("\"a.b\""),
-            Just("limits.bytes"), Just("workers"), Just("topics"), Just("intel.files"), Just("waits.settle"),
-            Just("flow.internal_networks"), Just("output.kinds"), Just("http.listen"),
+            Just("kafka"),
+            Just("kafka.properties"),
+            Just("\"kafka[99999999999]\""),
+            Just("\"a.b\""),
+            Just("limits.bytes"),
+            Just("workers"),
+            Just("topics"),
+            Just("intel.files"),
+            Just("waits.settle"),
+            Just("flow.internal_networks"),
+            Just("output.kinds"),
+            Just("http.listen"),
         ];
         let value = prop_oneof![
-            Just("-1"), Just("9223372036854775807"), Just("0x7fffffffffffffff"), Just("1e309"), Just("nan"),
-            Just("\"18446744073709551615GiB\""), Just("\"9999999999999d\""), Just("[1, \"a\", {b=1}]"), Just("{ file = 3 }"),
-            Just("2026-01-01"), Just("\"\""), Just("true"), Just("[[\"10.0.0.0/8\"]]"), Just("{a.b.c = {env = \"X\"}}"),
+            Just("-1"),
+            Just("9223372036854775807"),
+            Just("0x7fffffffffffffff"),
+            Just("1e309"),
+            Just("nan"),
+            Just("\"18446744073709551615GiB\""),
+            Just("\"9999999999999d\""),
+            Just("[1, \"a\", {b=1}]"),
+            Just("{ file = 3 }"),
+            Just("2026-01-01"),
+            Just("\"\""),
+            Just("true"),
+            Just("[[\"10.0.0.0/8\"]]"),
+            Just("{a.b.c = {env = \"X\"}}"),
         ];
         prop_oneof![
             (key.clone(), value).prop_map(|(k, v)| format!("{k} = {v}\n")),

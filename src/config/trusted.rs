@@ -85,7 +85,12 @@ impl Check<'_> {
         self.reader.mistakes.add(place, what, expected);
     }
 
-    fn between(&mut self, path: &str, value: Duration, range: RangeInclusive<Duration>) -> Duration {
+    fn between(
+        &mut self,
+        path: &str,
+        value: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
         if !range.contains(&value) {
             let expected = format!("{} to {}", shown(*range.start()), shown(*range.end()));
             self.wrong(path, format!("'{path}' is {}", shown(value)), expected);
@@ -93,7 +98,12 @@ impl Check<'_> {
         value
     }
 
-    fn number<T: PartialOrd + Display>(&mut self, path: &str, value: T, range: RangeInclusive<T>) -> T {
+    fn number<T: PartialOrd + Display>(
+        &mut self,
+        path: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) -> T {
         if !range.contains(&value) {
             let expected = format!("{} to {}", range.start(), range.end());
             self.wrong(path, format!("'{path}' is {value}"), expected);
@@ -122,7 +132,11 @@ impl Check<'_> {
             );
         }
         if written.group.is_empty() {
-            self.wrong("kafka.group", "'kafka.group' is empty", "the name of a consumer group");
+            self.wrong(
+                "kafka.group",
+                "'kafka.group' is empty",
+                "the name of a consumer group",
+            );
         }
         Kafka {
             partitions: self.number("kafka.partitions", written.partitions, 1..=10_000) as i32,
@@ -142,14 +156,22 @@ impl Check<'_> {
                 .reader
                 .place_of(&format!("kafka.properties.{name}"), origin.as_deref());
             if let Some((_, key)) = OWN_PROPERTIES.iter().find(|(own, _)| *own == name) {
-                self.reader.mistakes.add(place, format!("'{name}' is trailhound's own"), format!("'{key}' instead"));
+                self.reader.mistakes.add(
+                    place,
+                    format!("'{name}' is trailhound's own"),
+                    format!("'{key}' instead"),
+                );
                 continue;
             }
             let value = match property {
                 Property::Plain(text) => Ok(text),
                 Property::File(path) => {
                     // What a variable says counts from the place where the program was started.
-                    let path = if text_only(origin.as_deref()) { path } else { self.directory.join(path) };
+                    let path = if text_only(origin.as_deref()) {
+                        path
+                    } else {
+                        self.directory.join(path)
+                    };
                     std::fs::read_to_string(&path)
                         .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
                         .map_err(|error| format!("{}: {error}", path.display()))
@@ -178,7 +200,11 @@ impl Check<'_> {
 
     fn topics(&mut self, written: written::Topics) -> Topics {
         if written.audit_in.0.is_none() && written.flow_in.0.is_none() {
-            self.wrong("topics.audit_in", "both inputs are off", "'topics.audit_in' or 'topics.flow_in'");
+            self.wrong(
+                "topics.audit_in",
+                "both inputs are off",
+                "'topics.audit_in' or 'topics.flow_in'",
+            );
         }
         let mut seen: Vec<(String, &str)> = Vec::new();
         let mut topic = |check: &mut Self, path: &'static str, name: String| {
@@ -209,7 +235,9 @@ impl Check<'_> {
     fn delivery(&mut self, written: &str) -> Delivery {
         let what = match written {
             "at_least_once" => return Delivery::AtLeastOnce,
-            "exactly_once" => "'delivery' is \"exactly_once\", which is not in this release".to_owned(),
+            "exactly_once" => {
+                "'delivery' is \"exactly_once\", which is not in this release".to_owned()
+            }
             other => format!("'delivery' is {other:?}"),
         };
         self.wrong("delivery", what, "\"at_least_once\"");
@@ -217,7 +245,11 @@ impl Check<'_> {
     }
 
     fn intel(&mut self, written: written::Intel) -> Intel {
-        let files: Vec<PathBuf> = written.files.iter().map(|file| self.directory.join(file)).collect();
+        let files: Vec<PathBuf> = written
+            .files
+            .iter()
+            .map(|file| self.directory.join(file))
+            .collect();
         for file in &files {
             let opened = std::fs::File::open(file).and_then(|file| file.metadata());
             let what = match opened {
@@ -230,7 +262,11 @@ impl Check<'_> {
         }
         Intel {
             files,
-            reload_interval: self.between("intel.reload_interval", written.reload_interval, SECOND..=DAY),
+            reload_interval: self.between(
+                "intel.reload_interval",
+                written.reload_interval,
+                SECOND..=DAY,
+            ),
         }
     }
 
@@ -239,15 +275,31 @@ impl Check<'_> {
         const MOST_BYTES: u64 = 1 << 40;
         let line = self.count("limits.line_bytes", written.line_bytes.0, 1024..=16 << 20);
         let per_host = self.count("limits.events_per_host", written.events_per_host, 1..=MOST);
-        let bytes_per_host = self.count("limits.bytes_per_host", written.bytes_per_host.0, line as u64..=MOST_BYTES);
+        let bytes_per_host = self.count(
+            "limits.bytes_per_host",
+            written.bytes_per_host.0,
+            line as u64..=MOST_BYTES,
+        );
         Limits {
             events_per_host: per_host,
             events: self.count("limits.events", written.events, per_host as u64..=MOST),
             bytes_per_host,
-            bytes: self.count("limits.bytes", written.bytes.0, bytes_per_host as u64..=MOST_BYTES),
+            bytes: self.count(
+                "limits.bytes",
+                written.bytes.0,
+                bytes_per_host as u64..=MOST_BYTES,
+            ),
             line_bytes: line,
-            sessions_per_host: self.count("limits.sessions_per_host", written.sessions_per_host, 1..=MOST),
-            sources_per_host: self.count("limits.sources_per_host", written.sources_per_host, 1..=MOST),
+            sessions_per_host: self.count(
+                "limits.sessions_per_host",
+                written.sessions_per_host,
+                1..=MOST,
+            ),
+            sources_per_host: self.count(
+                "limits.sources_per_host",
+                written.sources_per_host,
+                1..=MOST,
+            ),
             hosts: self.count("limits.hosts", written.hosts, 1..=MOST),
         }
     }
@@ -322,7 +374,10 @@ mod tests {
     #[test]
     fn a_duration_is_shown_as_it_would_be_written() {
         for text in ["0ms", "200ms", "5s", "2m", "1h", "7d"] {
-            assert_eq!(super::super::value::duration(text).map(shown).as_deref(), Some(text));
+            assert_eq!(
+                super::super::value::duration(text).map(shown).as_deref(),
+                Some(text)
+            );
         }
     }
 }

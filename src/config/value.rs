@@ -97,7 +97,8 @@ impl Readable for Duration {
 pub struct Size(pub u64);
 
 impl Readable for Size {
-    const FORM: &'static str = "a size such as \"64KiB\", \"48MiB\", \"1GiB\", or a number of bytes";
+    const FORM: &'static str =
+        "a size such as \"64KiB\", \"48MiB\", \"1GiB\", or a number of bytes";
 
     fn read(value: &Value, text_only: bool) -> Option<Size> {
         match text(value) {
@@ -152,7 +153,8 @@ impl Readable for Vec<PathBuf> {
 }
 
 impl Readable for Vec<Kind> {
-    const FORM: &'static str = "a list out of \"process\", \"logon\", \"flow\", \"alert\" and \"audit\"";
+    const FORM: &'static str =
+        "a list out of \"process\", \"logon\", \"flow\", \"alert\" and \"audit\"";
 
     fn read(value: &Value, text_only: bool) -> Option<Vec<Kind>> {
         list(value, text_only, |text| text.parse().ok())
@@ -225,7 +227,11 @@ fn flatten(value: &Value, name: &str, all: &mut Properties, from_text: bool) -> 
     };
     let is_text = super::layers::text_only(origin.as_deref());
     if is_text == from_text {
-        let name = if is_text { name.replace('_', ".") } else { name.to_owned() };
+        let name = if is_text {
+            name.replace('_', ".")
+        } else {
+            name.to_owned()
+        };
         all.0.insert(name, (property, origin));
     }
     Some(())
@@ -278,9 +284,16 @@ fn units(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     }
     let mut sum = 0u64;
     while !rest.is_empty() {
-        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        let (number, after) = rest.split_at(
+            rest.find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len()),
+        );
         let after = after.trim_start();
-        let (unit, after) = after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
+        let (unit, after) = after.split_at(
+            after
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(after.len()),
+        );
         let value = number.parse::<u64>().ok()?.checked_mul(factor(unit)?)?;
         sum = sum.checked_add(value)?;
         rest = after.trim_start();
@@ -296,7 +309,15 @@ mod tests {
     fn durations_have_units() {
         assert_eq!(duration("1h30m"), Some(Duration::from_secs(5400)));
         assert_eq!(duration(" 200 ms "), Some(Duration::from_millis(200)));
-        for wrong in ["", "5", "s", "5 parsecs", "-1s", "1.5s", "99999999999999999999s"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "5 parsecs",
+            "-1s",
+            "1.5s",
+            "99999999999999999999s",
+        ] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
     }
