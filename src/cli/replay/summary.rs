@@ -50,7 +50,7 @@ impl fmt::Display for Summary<'_> {
             evicted,
             rejects,
             hits,
-            serial_gaps,
+            forgotten,
         } = self.stats;
         let rate = *lines as f64 / self.seconds.max(1e-6);
         writeln!(
@@ -68,7 +68,7 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(f, "\nincomplete   {incomplete}, of them {evicted} evicted")?;
         writeln!(f, "hits         {hits}")?;
-        writeln!(f, "serial gaps  {serial_gaps}")?;
+        writeln!(f, "forgotten    {forgotten} sessions, sources and hosts, for a bound")?;
         writeln!(f, "rejected     {}", rejects.iter().sum::<u64>())?;
         for (reject, count) in Reject::ALL
             .into_iter()
