@@ -6,6 +6,7 @@
 //! is refused, and the good rows beside it are handed out.
 
 mod azure_traffic_analytics;
+pub mod community;
 mod csv;
 mod detect;
 mod direction;

@@ -8,6 +8,7 @@
 mod parse;
 mod refang;
 mod scan;
+pub mod sightings;
 mod table;
 #[cfg(test)]
 mod tests;
