@@ -115,14 +115,13 @@ impl Told {
             .pointer("/finding_info")
             .map(Value::to_string)
             .unwrap_or_default();
-        let message = at(document, "/message")
-            .or_else(|| at(document, "/finding_info/desc"))
-            .or_else(|| at(document, "/finding_info/title"))
-            .unwrap_or_default();
+        let found = rule.contains("indicator-hit");
+        // The sentence names the file of the indicator, by a path that means nothing here.
+        let words = at(document, if found { "/finding_info/title" } else { "/message" });
         let guessed = rule.contains("guessed-logon") && document.to_string().contains(ATTACKER);
         self.guessed += u64::from(guessed);
-        self.indicators += u64::from(rule.contains("indicator-hit"));
-        let words = format!("{}: {}", severity.to_lowercase(), harmless(message, 160));
+        self.indicators += u64::from(found);
+        let words = format!("{}: {}", severity.to_lowercase(), harmless(words.unwrap_or("?"), 160));
         *self.severities.entry(severity).or_default() += 1;
         if guessed {
             paint.red(&words)
@@ -175,7 +174,7 @@ fn flow(document: &Value) -> String {
     };
     let more = [
         at(document, "/connection_info/direction"),
-        at(document, "/dst_endpoint/svc_name"),
+        at(document, "/app_name"),
         at(document, "/disposition"),
     ];
     let more: Vec<_> = more.into_iter().flatten().map(str::to_lowercase).collect();
