@@ -46,7 +46,13 @@ impl Lane {
 
     /// Takes one input record. `now` is the arrival clock: it must not go back, and may stand still
     /// (`replay` passes the same time always, and waits then end by the host's own time alone).
-    pub fn step(&mut self, _now: Timestamp, _input: Input<'_>, _intel: &IntelSet, _out: &mut Outputs) {
+    pub fn step(
+        &mut self,
+        _now: Timestamp,
+        _input: Input<'_>,
+        _intel: &IntelSet,
+        _out: &mut Outputs,
+    ) {
         self.stats.records += 1;
     }
 
