@@ -1,3 +1,5 @@
-//! Arguments in, exit code out.
+//! Arguments in, exit code out. All else is the library's.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    trailhound::cli::main()
+}

@@ -58,8 +58,8 @@ metrics! {
     evicted_events: IntCounter = "evicted_events_total";
     /// Refused lines and records by reason; they are in the dead-letter topic.
     rejects: IntCounterVec = "rejects_total" ["reason"];
-    /// Audit serials that never came (reordering, filters and reboots make this an upper bound).
-    serial_gaps: IntCounter = "serial_gaps_total";
+    /// Sessions, sources and hosts that were forgotten because a bound was reached.
+    forgotten: IntCounter = "forgotten_total";
     /// Indicators found in events.
     indicator_hits: IntCounter = "indicator_hits_total";
     /// Indicators in use.

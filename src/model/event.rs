@@ -33,6 +33,27 @@ impl fmt::Display for Stamp {
 pub struct EventUid(pub u128);
 
 impl EventUid {
+    /// The id of what `tag` names about the event of this identity: the tag keeps apart the outputs
+    /// that one event gives rise to.
+    pub fn of(tag: &str, host: &str, stamp: Stamp) -> EventUid {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        hash.update(tag.as_bytes());
+        hash.update(&[0]);
+        hash.update(host.as_bytes());
+        hash.update(&[0]);
+        hash.update(&stamp.time.0.to_le_bytes());
+        hash.update(&stamp.serial.to_le_bytes());
+        EventUid(hash.digest128())
+    }
+
+    /// The id of something that follows from the output of this id.
+    pub fn derive(self, tag: &str) -> EventUid {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        hash.update(tag.as_bytes());
+        hash.update(&self.0.to_le_bytes());
+        EventUid(hash.digest128())
+    }
+
     pub fn to_hex(self) -> [u8; 32] {
         let mut hex = [0; 32];
         // Cannot fail: the buffer is twice the input's length.

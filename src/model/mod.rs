@@ -4,6 +4,7 @@
 //! file; it imports nothing of this crate outside itself.
 
 pub mod alert;
+pub mod audit;
 pub mod event;
 pub mod flow;
 pub mod indicator;

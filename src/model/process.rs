@@ -39,6 +39,7 @@ pub struct Completeness {
     pub cut: Option<Cut>,
     pub no_syscall: bool,
     pub no_execve: bool,
+    pub no_proctitle: bool,
     /// Arguments that `argc` promised and no EXECVE record brought.
     pub args_missing: u32,
     /// PATH records that `items=` promised and did not come.

@@ -2,18 +2,37 @@
 //!
 //! A lane is a plain single-threaded value. It is given input records and times, and appends
 //! finished outputs; it never fails: what cannot be read becomes a dead letter and a count.
+//!
+//! Invariants, by number:
+//!
+//! 1. Every line ends in exactly one of: an event that goes out, a dead letter.
+//! 2. Events of a host go through state in the order of their stamps, however their lines came.
+//! 3. [`Lane::hold`] is never past the first record of an event that has not gone out.
+//! 4. What is open never exceeds [`Limits`](crate::model::settings::Limits) by more than one line.
+//! 5. A lane that was saved and restored goes on as if it had not been.
+
+mod hosts;
+mod release;
+mod saved;
 
 use std::sync::Arc;
 
-use crate::model::{Input, Kind, Outputs, Reject, Settings, Timestamp};
+use crate::model::{Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
+use crate::pipeline::audit::line;
+use crate::pipeline::envelope::{Line, Opener};
+use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
+
+use hosts::Hosts;
+use release::Desk;
+pub use saved::RestoreError;
 
 /// Counters of a lane since it began; they only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Input records (Kafka messages, or lines of a file).
     pub records: u64,
-    /// Audit lines and flow rows in them.
+    /// Audit lines and flows in them.
     pub lines: u64,
     /// Bytes of input records.
     pub bytes: u64,
@@ -27,83 +46,230 @@ pub struct Stats {
     pub rejects: [u64; Reject::ALL.len()],
     /// Indicator hits.
     pub hits: u64,
-    /// Serials that never came (reordering, filters and reboots make this an upper bound).
-    pub serial_gaps: u64,
+    /// Sessions, logons in the making and guessing sources that a bound made the lane forget.
+    pub forgotten: u64,
 }
 
+/// What one call of a lane works with beside its state.
+struct Call<'c> {
+    now: Timestamp,
+    intel: &'c IntelSet,
+    out: &'c mut Outputs,
+}
+
+/// All state of one input partition.
 pub struct Lane {
-    stats: Stats,
+    opener: Opener,
+    flows: FlowReader,
+    state: State,
+}
+
+struct State {
     settings: Arc<Settings>,
+    stats: Stats,
+    hosts: Hosts,
+    desk: Desk,
+    /// Events that began before this offset have gone out already.
+    told_before: i64,
 }
 
 impl Lane {
     pub fn new(settings: Arc<Settings>) -> Lane {
         Lane {
-            stats: Stats::default(),
-            settings,
+            opener: Opener::default(),
+            flows: FlowReader::new(&settings.internal_networks),
+            state: State {
+                hosts: Hosts::new(&settings),
+                settings,
+                stats: Stats::default(),
+                desk: Desk::default(),
+                told_before: i64::MIN,
+            },
         }
     }
 
     /// Takes one input record. `now` is the arrival clock: it must not go back, and may stand still
     /// (`replay` passes the same time always, and waits then end by the host's own time alone).
-    pub fn step(
-        &mut self,
-        _now: Timestamp,
-        _input: Input<'_>,
-        _intel: &IntelSet,
-        _out: &mut Outputs,
-    ) {
-        self.stats.records += 1;
+    pub fn step(&mut self, now: Timestamp, input: Input<'_>, intel: &IntelSet, out: &mut Outputs) {
+        let Lane {
+            opener,
+            flows,
+            state,
+        } = self;
+        state.stats.records += 1;
+        state.stats.bytes += input.value.len() as u64;
+        let mut call = Call { now, intel, out };
+        match input.source {
+            Source::Audit => opener.open(input.value, &mut |line| match line {
+                Ok(line) => state.take_line(&line, &input, &mut call),
+                Err((reject, raw)) => state.refuse(reject, raw, &input, &mut call),
+            }),
+            Source::Flow => {
+                let tell = input.offset >= state.told_before;
+                let read = flows.read(input.value, &mut |flow| {
+                    state.stats.lines += 1;
+                    state
+                        .desk
+                        .flow(&flow, tell, &state.settings, &mut state.stats, &mut call);
+                });
+                if let Err(reject) = read {
+                    state.stats.lines += 1;
+                    state.refuse(reject, input.value, &input, &mut call);
+                }
+            }
+        }
     }
 
     /// Lets waits end that `now` has passed.
-    pub fn tick(&mut self, _now: Timestamp, _intel: &IntelSet, _out: &mut Outputs) {}
+    pub fn tick(&mut self, now: Timestamp, intel: &IntelSet, out: &mut Outputs) {
+        let mut call = Call { now, intel, out };
+        for host in 0..self.state.hosts.len() {
+            self.state.release_due(host, &mut call);
+            self.state.advance_idle(host, &mut call);
+        }
+    }
 
     /// The input has ended: everything goes out, what is not whole as incomplete.
-    pub fn finish(&mut self, _intel: &IntelSet, _out: &mut Outputs) {}
+    pub fn finish(&mut self, intel: &IntelSet, out: &mut Outputs) {
+        let mut call = Call {
+            now: Timestamp(i64::MIN),
+            intel,
+            out,
+        };
+        for host in 0..self.state.hosts.len() {
+            self.state.finish_host(host, &mut call);
+        }
+    }
 
     /// The lane is leaving this worker: what is whole goes out, the rest stays for the next owner.
-    pub fn leave(&mut self, _intel: &IntelSet, _out: &mut Outputs) {}
+    pub fn leave(&mut self, intel: &IntelSet, out: &mut Outputs) {
+        let mut call = Call {
+            now: Timestamp(i64::MIN),
+            intel,
+            out,
+        };
+        for host in 0..self.state.hosts.len() {
+            while let Some(event) = self.state.hosts.pop_finished(host) {
+                self.state.release(host, event, None, &mut call);
+            }
+        }
+    }
 
     /// Offset of the first record of the oldest event that is still open; the committed offset must
     /// not pass it. `None`: nothing is open.
     pub fn hold(&self) -> Option<i64> {
-        None
+        self.state
+            .hosts
+            .iter()
+            .filter_map(|host| host.buffer.first_offset())
+            .min()
     }
 
     /// Offset from which reading again rebuilds logons in the making and counters of failed logons;
     /// at or before [`Lane::hold`]. `None`: nothing to rebuild.
     pub fn rebuild_from(&self) -> Option<i64> {
-        None
+        let hosts = self.state.hosts.iter();
+        let first = hosts.filter_map(|host| {
+            let logons = host.logons.first_offset();
+            logons.into_iter().chain(host.guesses.first_offset()).min()
+        });
+        first
+            .min()
+            .map(|first| self.hold().map_or(first, |hold| first.min(hold)))
     }
 
     /// Tells a new lane that events whose first record stands before `offset` have gone out: they
     /// change state, and are not told again.
-    pub fn told_before(&mut self, _offset: i64) {}
+    pub fn told_before(&mut self, offset: i64) {
+        self.state.told_before = offset;
+    }
 
     /// The newest event time seen.
     pub fn event_time(&self) -> Option<Timestamp> {
-        None
+        self.state
+            .hosts
+            .iter()
+            .map(|host| host.buffer.newest())
+            .max()
+            .filter(|time| time.0 > 0)
     }
 
     pub fn open_events(&self) -> usize {
-        0
+        self.state.hosts.open_events()
     }
 
     /// Bytes of open events.
     pub fn open_bytes(&self) -> usize {
-        0
+        self.state.hosts.open_bytes()
     }
 
     pub fn hosts(&self) -> usize {
-        0
+        self.state.hosts.len()
     }
 
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        &self.state.stats
     }
 
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.state.settings
     }
 }
+
+impl State {
+    fn take_line(&mut self, line: &Line<'_>, input: &Input<'_>, call: &mut Call<'_>) {
+        self.stats.lines += 1;
+        if line.text.len() > self.settings.limits.line_bytes {
+            return self.refuse(Reject::TooLong, line.raw, input, call);
+        }
+        let record = match line::read(line.text) {
+            Ok(record) => record,
+            Err(reject) => return self.refuse(reject, line.raw, input, call),
+        };
+        let host = match record.node.or(line.host).or(input.host) {
+            Some(name) => self.host(name, call),
+            None => self.unnamed_host(input, call),
+        };
+        if !self.hosts.push(host, &record, call.now, input.offset) {
+            return self.refuse(Reject::Late, line.raw, input, call);
+        }
+        self.release_due(host, call);
+        self.evict(host, call);
+    }
+
+    fn refuse(&mut self, reject: Reject, raw: &[u8], input: &Input<'_>, call: &mut Call<'_>) {
+        self.stats.rejects[reject.index()] += 1;
+        if input.offset >= self.told_before {
+            let host = input.host.or(input.key).unwrap_or_default();
+            call.out.dead_letter(reject, host, raw, input.offset);
+        }
+    }
+
+    /// The host of a line that names none: the default of the settings, else the message key.
+    fn unnamed_host(&mut self, input: &Input<'_>, call: &mut Call<'_>) -> usize {
+        match &self.settings.clone().default_host {
+            Some(name) => self.host(name.as_bytes(), call),
+            None => self.host(input.key.unwrap_or_default(), call),
+        }
+    }
+
+    /// The state of a host; a new one may cost the one that was silent longest its place.
+    fn host(&mut self, name: &[u8], call: &mut Call<'_>) -> usize {
+        if let Some(host) = self.hosts.find(name) {
+            return host;
+        }
+        if self.hosts.len() >= self.settings.limits.hosts {
+            // Several at once, so that a flood of names costs little for each.
+            let many = (self.settings.limits.hosts / 64).max(1);
+            for host in self.hosts.silent_longest(many) {
+                self.finish_host(host, call);
+                self.stats.forgotten += 1;
+                self.hosts.forget(host);
+            }
+        }
+        self.hosts.add(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ fn daemon(
         tokio::spawn(async move {
             if let Err(error) = signals.await {
                 tracing::error!(%error, "signals");
-                stop.trigger();
+                stop.stop();
             }
         });
         tokio::spawn(intel::keep_fresh(Arc::clone(&shared), seen));
@@ -125,7 +125,7 @@ async fn supervise(shared: &Arc<Shared>) -> anyhow::Result<()> {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
                     tracing::error!("{error:#}");
-                    shared.stop.trigger();
+                    shared.stop.stop();
                     result = result.and(Err(error));
                 }
             },

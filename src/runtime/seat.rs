@@ -169,9 +169,7 @@ impl Seat {
             .inc_by(now.incomplete - was.incomplete);
         metrics.evicted_events.inc_by(now.evicted - was.evicted);
         metrics.indicator_hits.inc_by(now.hits - was.hits);
-        metrics
-            .serial_gaps
-            .inc_by(now.serial_gaps - was.serial_gaps);
+        metrics.forgotten.inc_by(now.forgotten - was.forgotten);
         self.counted = now.clone();
     }
 

@@ -19,7 +19,7 @@ impl Stop {
         Stop(Arc::new(watch::Sender::new(false)))
     }
 
-    pub fn trigger(&self) {
+    pub fn stop(&self) {
         self.0.send_replace(true);
     }
 
@@ -54,7 +54,7 @@ pub(super) async fn signals(stop: Stop) -> anyhow::Result<()> {
         signal = name,
         "stopping: handing over, then leaving the group"
     );
-    stop.trigger();
+    stop.stop();
     let name = next().await;
     tracing::warn!(signal = name, "a second signal: leaving at once");
     std::process::exit(1);

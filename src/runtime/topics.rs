@@ -39,7 +39,7 @@ pub struct Report {
     pub brokers: usize,
     /// Name and number of partitions.
     pub present: Vec<(String, usize)>,
-    /// Would be made at start.
+    /// Made at start where the configuration says so.
     pub missing: Vec<String>,
     pub created: Vec<String>,
 }
@@ -72,31 +72,25 @@ fn needed(config: &Config) -> Vec<&str> {
     names
 }
 
-/// Looks at the topics; makes none.
+/// The same, and makes the missing ones where the configuration says so.
 ///
 /// # Errors
-/// Names the servers that cannot be reached, or the topics that are missing and would not be made.
-pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
-    let report = look(config, timeout)?;
-    if report.missing.is_empty() || config.kafka.create_topics {
-        return Ok(report);
-    }
-    Err(TopicError::Missing {
-        names: report.missing,
-    })
-}
-
-/// The same, and makes the missing ones where the configuration says so.
+/// Names the topics that are missing and are not to be made.
 pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
     let report = check_topics(config, timeout)?;
     if report.missing.is_empty() {
         return Ok(report);
     }
+    if !config.kafka.create_topics {
+        return Err(TopicError::Missing {
+            names: report.missing,
+        });
+    }
     create(config, &report.missing, timeout)?;
     // The brokers learn of a new topic one after the other.
     let deadline = Instant::now() + timeout;
     loop {
-        let now = look(config, timeout)?;
+        let now = check_topics(config, timeout)?;
         if now.missing.is_empty() {
             return Ok(Report {
                 created: report.missing,
@@ -110,7 +104,11 @@ pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, Topic
     }
 }
 
-fn look(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
+/// Looks at the topics; makes none.
+///
+/// # Errors
+/// Names the servers that cannot be reached, or the topic that may not be looked at.
+pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
     let inspector: BaseConsumer<Quiet> =
         client::inspector(&config.kafka).create_with_context(Quiet)?;
     let mut report = Report::default();

@@ -1,1 +1,22 @@
-//! (skeleton)
+//! The audit stages: line → record → event → values.
+//!
+//! - [`line`]: the head of one line (node, type, stamp) and its body
+//! - [`record_types`]: names and numbers of record types
+//! - [`correlate`]: joins the records of one event, in any order, within bounds
+//! - [`event`]: an event while it is joined, and what its records promise
+//! - [`fields`]: `key=value`, quoted, hex, nested
+//! - [`execve`]: exact arguments from EXECVE records
+//! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
+//! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
+//!
+//! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
+//! without saying so.
+
+pub mod correlate;
+pub mod event;
+pub mod execve;
+pub mod fields;
+pub mod line;
+pub mod normalise;
+pub mod record_types;
+pub mod records;

@@ -1,1 +1,12 @@
-//! (skeleton)
+//! Detection: events and their hits in, alerts out.
+//!
+//! - [`guessing`]: a source address that fails to log on again and again
+//! - [`indicators`]: an indicator of compromise that stands in an event
+//!
+//! It sees finished events only, never a record; its counters are lane state, bounded, with a saved
+//! form.
+
+pub mod guessing;
+pub mod indicators;
+
+pub use guessing::Guesses;

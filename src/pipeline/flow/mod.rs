@@ -1,5 +1,7 @@
 //! Flow records: one file for each format, all ending as [`Flow`].
 
+pub mod community;
+
 use ipnet::IpNet;
 
 use crate::model::{Flow, Reject};
@@ -16,6 +18,12 @@ impl FlowReader {
             internal: internal.to_vec(),
         }
     }
+
+    pub fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    pub fn restore(&mut self, _saved: &[u8]) {}
 
     /// Reads one record (a Kafka message, or a line of a file) and hands out its flows in order.
     /// A record can hold good and bad rows: the good ones are handed out, then the first problem.

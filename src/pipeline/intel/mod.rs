@@ -1,5 +1,7 @@
 //! Indicators of compromise: read from text, kept compactly, matched against addresses and text.
 
+pub mod sightings;
+
 use std::net::IpAddr;
 use std::ops::Range;
 

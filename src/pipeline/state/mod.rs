@@ -1,1 +1,12 @@
-//! (skeleton)
+//! What a lane remembers of a host: logons in the making, open sessions, names of users.
+//!
+//! Place in the flow: after an event is whole, before intel and detection. Every type here has a saved
+//! form and goes on from it as if it had never stopped. It is bounded for each host, and never knows
+//! a name that no record of that host gave.
+
+mod attempt;
+pub mod logons;
+pub mod names;
+
+pub use logons::Logons;
+pub use names::Names;

@@ -1,0 +1,203 @@
+//! `trailhound check-config`: every mistake at once, or what will be used.
+//!
+//! Place in the flow: before a deployment. It refuses to show a secret, and to change anything: with
+//! `--connect` it looks whether brokers and topics are there, and makes none.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Failure, run};
+use crate::config::{Beside, Config, Delivery, shown};
+use crate::model::Kind;
+use crate::runtime::topics;
+
+const AFTER_HELP: &str = "\
+Examples:
+  trailhound check-config trailhound.toml
+  trailhound check-config trailhound.toml --connect
+
+Prints the configuration with all defaults on stdout. Each mistake is told on stderr as
+FILE:LINE:COLUMN: what is wrong; what was expected. The exit code is 78 then.";
+
+/// How long brokers are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Also ask the brokers whether all topics are there
+    #[arg(long)]
+    connect: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let config = run::load(&args.file, &Beside::process())?;
+    std::io::stdout()
+        .write_all(describe(&config).as_bytes())
+        .context("writing to stdout")?;
+    let file = args.file.display();
+    if args.connect {
+        connect(&config, &file.to_string())?;
+    }
+    eprintln!("{file}: fine");
+    Ok(())
+}
+
+fn connect(config: &Config, file: &str) -> Result<(), Failure> {
+    let report = topics::check_topics(config, PATIENCE).map_err(|error| {
+        Failure::Configuration(format!(
+            "{file}: {error:#}; expected brokers that answer at kafka.bootstrap_servers \"{}\"",
+            config.kafka.bootstrap_servers
+        ))
+    })?;
+    if report.missing.is_empty() {
+        eprintln!("{file}: the brokers answer, and all topics are there");
+    } else if config.kafka.create_topics {
+        eprintln!(
+            "{file}: the brokers answer; made at start: {}",
+            report.missing.join(", ")
+        );
+    } else {
+        return Err(Failure::Configuration(format!(
+            "{file}: missing topics: {}; expected them to exist, or kafka.create_topics = true",
+            report.missing.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+/// The configuration as TOML that reads back the same, but for the secrets.
+fn describe(config: &Config) -> String {
+    let Config {
+        kafka,
+        topics,
+        delivery,
+        commit,
+        workers,
+        intel,
+        http,
+        shutdown_deadline,
+        lane,
+    } = config;
+    let delivery = match delivery {
+        Delivery::AtLeastOnce => "at_least_once",
+    };
+    let input = |topic: &Option<String>| match topic {
+        Some(name) => quoted(name),
+        None => "false".to_owned(),
+    };
+    let mut all = Lines::default();
+    all.put("workers", workers);
+    all.put("delivery", quoted(delivery));
+    all.section("kafka");
+    all.put("bootstrap_servers", quoted(&kafka.bootstrap_servers));
+    all.put("group", quoted(&kafka.group));
+    all.put("create_topics", kafka.create_topics);
+    all.put("partitions", kafka.partitions);
+    all.put("replication", kafka.replication);
+    all.put("host_header", quoted(&kafka.host_header));
+    all.section("kafka.properties");
+    for name in kafka.properties.keys() {
+        all.put(&quoted(name), quoted("…"));
+    }
+    all.section("topics");
+    all.put("audit_in", input(&topics.audit_in));
+    all.put("flow_in", input(&topics.flow_in));
+    let outputs = [
+        ("process", &topics.process),
+        ("logon", &topics.logon),
+        ("flow", &topics.flow),
+        ("alert", &topics.alert),
+        ("audit", &topics.audit),
+        ("dead_letter", &topics.dead_letter),
+    ];
+    for (key, name) in outputs {
+        all.put(key, quoted(name));
+    }
+    let kinds = Kind::ALL.into_iter().filter(|kind| lane.kinds.has(*kind));
+    all.section("output");
+    all.put("kinds", list(kinds.map(Kind::as_str)));
+    all.section("commit");
+    all.put("interval", quoted(&shown(commit.interval)));
+    all.section("intel");
+    let files = intel.files.iter().map(|file| file.display().to_string());
+    all.put("files", list(files));
+    all.put("reload_interval", quoted(&shown(intel.reload_interval)));
+    all.section("http");
+    all.put("listen", input(&http.map(|address| address.to_string())));
+    all.section("shutdown");
+    all.put("deadline", quoted(&shown(*shutdown_deadline)));
+    all.section("limits");
+    let limits = &lane.limits;
+    let bounds = [
+        ("events_per_host", limits.events_per_host),
+        ("events", limits.events),
+        ("bytes_per_host", limits.bytes_per_host),
+        ("bytes", limits.bytes),
+        ("line_bytes", limits.line_bytes),
+        ("sessions_per_host", limits.sessions_per_host),
+        ("sources_per_host", limits.sources_per_host),
+        ("hosts", limits.hosts),
+    ];
+    for (key, bound) in bounds {
+        all.put(key, bound);
+    }
+    let millis = |ms: i64| quoted(&shown(Duration::from_millis(ms.unsigned_abs())));
+    all.section("waits");
+    all.put("event", millis(lane.waits.event_ms));
+    all.put("settle", millis(lane.waits.settle_ms));
+    all.put("logon", millis(lane.waits.logon_ms));
+    all.section("guessing");
+    all.put("failures", lane.guessing.failures);
+    all.put("window", millis(lane.guessing.window_ms));
+    all.section("flow");
+    let networks = lane.internal_networks.iter().map(ToString::to_string);
+    all.put("internal_networks", list(networks));
+    all.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn section(&mut self, name: &str) {
+        self.0.push_str(&format!("\n[{name}]\n"));
+    }
+
+    fn put(&mut self, key: &str, value: impl std::fmt::Display) {
+        self.0.push_str(&format!("{key} = {value}\n"));
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn list(items: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let items: Vec<_> = items.map(|item| quoted(item.as_ref())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+
+    #[test]
+    fn what_is_printed_reads_back_and_holds_no_secret() {
+        let text = "[kafka]\nbootstrap_servers = \"a:1\"\nproperties = { \"sasl.password\" = \"hush\" }\n\
+                    [topics]\nflow_in = false\n[waits]\nsettle = \"70ms\"\n";
+        let read = |text: &str| parse("t.toml", text, Path::new(""), &Beside::default()).unwrap();
+        let printed = describe(&read(text));
+        assert!(!printed.contains("hush") && printed.contains("\"sasl.password\" = \"…\""));
+        assert_eq!(describe(&read(&printed)), printed);
+    }
+}

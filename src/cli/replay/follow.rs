@@ -1,0 +1,73 @@
+//! Feeds lines to the lane.
+//!
+//! Place in the flow: blocks → lane → outputs. The clock stands still here, so the result is a
+//! function of the bytes alone. It refuses to read or write anything.
+
+use memchr::memchr_iter;
+
+use super::blocks::Block;
+use crate::model::{Input, Outputs, Source, Timestamp};
+use crate::pipeline::intel::IntelSet;
+use crate::pipeline::lane::{Lane, Stats};
+
+/// Outputs are handed on when they hold this much.
+const CHUNK: usize = 256 << 10;
+
+/// The arrival clock of `replay`.
+const STILL: Timestamp = Timestamp(0);
+
+pub(super) struct Follower<'i> {
+    lane: Lane,
+    intel: &'i IntelSet,
+    offset: i64,
+}
+
+impl<'i> Follower<'i> {
+    pub(super) fn new(lane: Lane, intel: &'i IntelSet) -> Follower<'i> {
+        Follower {
+            lane,
+            intel,
+            offset: 0,
+        }
+    }
+
+    /// Follows one block; `hand_on` takes what has gathered in `out` and clears it.
+    pub(super) fn block<E>(
+        &mut self,
+        block: &Block,
+        out: &mut Outputs,
+        mut hand_on: impl FnMut(&mut Outputs) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let text = block.text();
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text).chain(std::iter::once(text.len())) {
+            self.line(block.source, &text[start..end], out);
+            start = (end + 1).min(text.len());
+            if out.bytes() >= CHUNK {
+                hand_on(out)?;
+            }
+        }
+        if out.is_empty() { Ok(()) } else { hand_on(out) }
+    }
+
+    fn line(&mut self, source: Source, line: &[u8], out: &mut Outputs) {
+        if line.is_empty() || line == b"\r" {
+            return;
+        }
+        let input = Input {
+            source,
+            value: line,
+            key: None,
+            host: None,
+            offset: self.offset,
+        };
+        self.lane.step(STILL, input, self.intel, out);
+        self.offset += 1;
+    }
+
+    /// The input has ended.
+    pub(super) fn finish(mut self, out: &mut Outputs) -> Stats {
+        self.lane.finish(self.intel, out);
+        self.lane.stats().clone()
+    }
+}

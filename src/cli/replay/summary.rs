@@ -1,0 +1,85 @@
+//! What `replay` says on stderr: a progress bar on the way, a summary at the end.
+//!
+//! Place in the flow: beside it. It refuses to say anything on stdout.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::open::is_stdin;
+use crate::model::{Kind, Reject};
+use crate::pipeline::lane::Stats;
+
+/// A bar over the bytes of all files; hidden where nobody sees it, where events run over the same
+/// terminal, and where the length is not known.
+pub(super) fn progress(files: &[PathBuf]) -> ProgressBar {
+    let seen = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+    let bytes: Option<u64> = files
+        .iter()
+        .map(|file| match std::fs::metadata(file) {
+            Ok(about) if about.is_file() && !is_stdin(file) => Some(about.len()),
+            _ => None,
+        })
+        .sum();
+    let Some(bytes) = bytes.filter(|_| seen) else {
+        return ProgressBar::hidden();
+    };
+    let bar = ProgressBar::new(bytes);
+    let template = "{bar:40} {percent:>3}% {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+pub(super) struct Summary<'s> {
+    pub(super) stats: &'s Stats,
+    pub(super) seconds: f64,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stats {
+            records,
+            lines,
+            bytes,
+            events,
+            incomplete,
+            evicted,
+            rejects,
+            hits,
+            forgotten,
+        } = self.stats;
+        let rate = *lines as f64 / self.seconds.max(1e-6);
+        writeln!(
+            f,
+            "lines        {lines} in {records} records, {bytes} bytes"
+        )?;
+        writeln!(
+            f,
+            "time         {:.3} s, {rate:.0} lines a second",
+            self.seconds
+        )?;
+        write!(f, "events      ")?;
+        for (kind, count) in Kind::ALL.into_iter().zip(events) {
+            write!(f, " {} {count}", kind.as_str())?;
+        }
+        writeln!(f, "\nincomplete   {incomplete}, of them {evicted} evicted")?;
+        writeln!(f, "hits         {hits}")?;
+        writeln!(
+            f,
+            "forgotten    {forgotten} sessions, sources and hosts, for a bound"
+        )?;
+        writeln!(f, "rejected     {}", rejects.iter().sum::<u64>())?;
+        for (reject, count) in Reject::ALL
+            .into_iter()
+            .zip(rejects)
+            .filter(|(_, count)| **count > 0)
+        {
+            writeln!(f, "  {:<11}{count}  {}", reject.as_str(), reject.explain())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,383 @@
+//! What was written → what may be trusted: ranges, relations, names, files that must exist.
+//!
+//! Place in the flow: [`Written`] → [`Config`]. Everything is checked here, once; it refuses to stop at
+//! the first mistake, and to open a socket (`check-config --connect` does).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::layers::{Reader, text_only};
+use super::value::{OrOff, Properties, Property};
+use super::written::{self, Written};
+use super::{Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
+use crate::model::Settings;
+use crate::model::settings::{Guessing, Limits, Waits};
+
+/// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
+const OWN_PROPERTIES: [(&str, &str); 6] = [
+    ("bootstrap.servers", "kafka.bootstrap_servers"),
+    ("metadata.broker.list", "kafka.bootstrap_servers"),
+    ("group.id", "kafka.group"),
+    ("enable.auto.commit", "commit.interval"),
+    ("enable.auto.offset.store", "commit.interval"),
+    ("auto.commit.interval.ms", "commit.interval"),
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Checks what was read. `directory` is where relative paths count from.
+pub(super) fn check(
+    mut reader: Reader<'_>,
+    directory: &Path,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<Config, ConfigError> {
+    let written = Written::read(&mut reader);
+    let mut check = Check {
+        reader,
+        directory,
+        environment,
+    };
+    let config = Config {
+        kafka: check.kafka(written.kafka),
+        topics: check.topics(written.topics),
+        delivery: check.delivery(&written.top.delivery),
+        commit: Commit {
+            interval: check.between(
+                "commit.interval",
+                written.commit.interval,
+                Duration::from_millis(10)..=Duration::from_secs(60),
+            ),
+        },
+        workers: check.count("workers", written.top.workers, 1..=256),
+        intel: check.intel(written.intel),
+        http: written.http.listen.0,
+        shutdown_deadline: check.between(
+            "shutdown.deadline",
+            written.shutdown.deadline,
+            SECOND..=10 * 60 * SECOND,
+        ),
+        lane: Settings {
+            kinds: written.output.kinds.into_iter().collect(),
+            limits: check.limits(&written.limits),
+            waits: check.waits(&written.waits),
+            guessing: check.guessing(&written.guessing),
+            internal_networks: written.flow.internal_networks,
+            default_host: None,
+        },
+    };
+    check.reader.mistakes.into_result(config)
+}
+
+struct Check<'a> {
+    reader: Reader<'a>,
+    directory: &'a Path,
+    environment: &'a BTreeMap<OsString, OsString>,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, path: &str, what: impl Into<String>, expected: impl Into<String>) {
+        let place = self.reader.place(path);
+        self.reader.mistakes.add(place, what, expected);
+    }
+
+    fn between(
+        &mut self,
+        path: &str,
+        value: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        if !range.contains(&value) {
+            let expected = format!("{} to {}", shown(*range.start()), shown(*range.end()));
+            self.wrong(path, format!("'{path}' is {}", shown(value)), expected);
+        }
+        value
+    }
+
+    fn number<T: PartialOrd + Display>(
+        &mut self,
+        path: &str,
+        value: T,
+        range: RangeInclusive<T>,
+    ) -> T {
+        if !range.contains(&value) {
+            let expected = format!("{} to {}", range.start(), range.end());
+            self.wrong(path, format!("'{path}' is {value}"), expected);
+        }
+        value
+    }
+
+    /// A count that is held in memory: every range here fits a usize.
+    fn count(&mut self, path: &str, value: u64, range: RangeInclusive<u64>) -> usize {
+        usize::try_from(self.number(path, value, range)).unwrap_or(usize::MAX)
+    }
+
+    fn kafka(&mut self, written: written::Kafka) -> Kafka {
+        let servers = &written.bootstrap_servers;
+        if servers.trim().is_empty() {
+            self.wrong(
+                "kafka.bootstrap_servers",
+                "'kafka.bootstrap_servers' is missing",
+                "the brokers' addresses: [kafka] bootstrap_servers = \"host:9092\"",
+            );
+        } else if let Some(wrong) = servers.split(',').find(|server| !is_server(server.trim())) {
+            self.wrong(
+                "kafka.bootstrap_servers",
+                format!("'kafka.bootstrap_servers' has {:?}", wrong.trim()),
+                "host:port, several parted by commas",
+            );
+        }
+        if written.group.is_empty() {
+            self.wrong(
+                "kafka.group",
+                "'kafka.group' is empty",
+                "the name of a consumer group",
+            );
+        }
+        Kafka {
+            partitions: self.number("kafka.partitions", written.partitions, 1..=10_000) as i32,
+            replication: self.number("kafka.replication", written.replication, 1..=100) as i32,
+            bootstrap_servers: written.bootstrap_servers,
+            group: written.group,
+            create_topics: written.create_topics,
+            host_header: written.host_header,
+            properties: self.properties(written.properties),
+        }
+    }
+
+    fn properties(&mut self, written: Properties) -> BTreeMap<String, Secret> {
+        let mut properties = BTreeMap::new();
+        for (name, (property, origin)) in written.0 {
+            let place = self
+                .reader
+                .place_of(&format!("kafka.properties.{name}"), origin.as_deref());
+            if let Some((_, key)) = OWN_PROPERTIES.iter().find(|(own, _)| *own == name) {
+                self.reader.mistakes.add(
+                    place,
+                    format!("'{name}' is trailhound's own"),
+                    format!("'{key}' instead"),
+                );
+                continue;
+            }
+            let value = match property {
+                Property::Plain(text) => Ok(text),
+                Property::File(path) => {
+                    // What a variable says counts from the place where the program was started.
+                    let path = if text_only(origin.as_deref()) {
+                        path
+                    } else {
+                        self.directory.join(path)
+                    };
+                    std::fs::read_to_string(&path)
+                        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+                        .map_err(|error| format!("{}: {error}", path.display()))
+                }
+                Property::Env(variable) => match self.environment.get(&OsString::from(&variable)) {
+                    Some(value) => value
+                        .to_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| format!("environment variable {variable}: not UTF-8")),
+                    None => Err(format!("environment variable {variable}: not set")),
+                },
+            };
+            match value {
+                Ok(text) => {
+                    properties.insert(name, Secret::new(text));
+                }
+                Err(what) => self.reader.mistakes.add(
+                    place,
+                    format!("the secret of '{name}' cannot be read: {what}"),
+                    "a file that can be read, or a variable that is set",
+                ),
+            }
+        }
+        properties
+    }
+
+    fn topics(&mut self, written: written::Topics) -> Topics {
+        if written.audit_in.0.is_none() && written.flow_in.0.is_none() {
+            self.wrong(
+                "topics.audit_in",
+                "both inputs are off",
+                "'topics.audit_in' or 'topics.flow_in'",
+            );
+        }
+        let mut seen: Vec<(String, &str)> = Vec::new();
+        let mut topic = |check: &mut Self, path: &'static str, name: String| {
+            if !is_topic(&name) {
+                let what = format!("'{path}' is {name:?}");
+                check.wrong(path, what, "1 to 249 letters, digits, '.', '_' and '-'");
+            } else if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+                let what = format!("'{path}' and '{first}' are both {name:?}");
+                check.wrong(path, what, "a topic of its own for each");
+            }
+            seen.push((name.clone(), path));
+            name
+        };
+        let OrOff(audit_in) = written.audit_in;
+        let OrOff(flow_in) = written.flow_in;
+        Topics {
+            audit_in: audit_in.map(|name| topic(self, "topics.audit_in", name)),
+            flow_in: flow_in.map(|name| topic(self, "topics.flow_in", name)),
+            process: topic(self, "topics.process", written.process),
+            logon: topic(self, "topics.logon", written.logon),
+            flow: topic(self, "topics.flow", written.flow),
+            alert: topic(self, "topics.alert", written.alert),
+            audit: topic(self, "topics.audit", written.audit),
+            dead_letter: topic(self, "topics.dead_letter", written.dead_letter),
+        }
+    }
+
+    fn delivery(&mut self, written: &str) -> Delivery {
+        let what = match written {
+            "at_least_once" => return Delivery::AtLeastOnce,
+            "exactly_once" => {
+                "'delivery' is \"exactly_once\", which is not in this release".to_owned()
+            }
+            other => format!("'delivery' is {other:?}"),
+        };
+        self.wrong("delivery", what, "\"at_least_once\"");
+        Delivery::AtLeastOnce
+    }
+
+    fn intel(&mut self, written: written::Intel) -> Intel {
+        let files: Vec<PathBuf> = written
+            .files
+            .iter()
+            .map(|file| self.directory.join(file))
+            .collect();
+        for file in &files {
+            let opened = std::fs::File::open(file).and_then(|file| file.metadata());
+            let what = match opened {
+                Ok(about) if about.is_dir() => "is a directory".to_owned(),
+                Ok(_) => continue,
+                Err(error) => format!("cannot be read: {error}"),
+            };
+            let what = format!("'intel.files': {} {what}", file.display());
+            self.wrong("intel.files", what, "files that can be read");
+        }
+        Intel {
+            files,
+            reload_interval: self.between(
+                "intel.reload_interval",
+                written.reload_interval,
+                SECOND..=DAY,
+            ),
+        }
+    }
+
+    fn limits(&mut self, written: &written::Limits) -> Limits {
+        const MOST: u64 = 100_000_000;
+        const MOST_BYTES: u64 = 1 << 40;
+        let line = self.count("limits.line_bytes", written.line_bytes.0, 1024..=16 << 20);
+        let per_host = self.count("limits.events_per_host", written.events_per_host, 1..=MOST);
+        let bytes_per_host = self.count(
+            "limits.bytes_per_host",
+            written.bytes_per_host.0,
+            line as u64..=MOST_BYTES,
+        );
+        Limits {
+            events_per_host: per_host,
+            events: self.count("limits.events", written.events, per_host as u64..=MOST),
+            bytes_per_host,
+            bytes: self.count(
+                "limits.bytes",
+                written.bytes.0,
+                bytes_per_host as u64..=MOST_BYTES,
+            ),
+            line_bytes: line,
+            sessions_per_host: self.count(
+                "limits.sessions_per_host",
+                written.sessions_per_host,
+                1..=MOST,
+            ),
+            sources_per_host: self.count(
+                "limits.sources_per_host",
+                written.sources_per_host,
+                1..=MOST,
+            ),
+            hosts: self.count("limits.hosts", written.hosts, 1..=MOST),
+        }
+    }
+
+    fn waits(&mut self, written: &written::Waits) -> Waits {
+        let tenth = SECOND / 10;
+        let event = self.between("waits.event", written.event, tenth..=600 * SECOND);
+        Waits {
+            event_ms: millis(event),
+            settle_ms: millis(self.between("waits.settle", written.settle, Duration::ZERO..=event)),
+            logon_ms: millis(self.between("waits.logon", written.logon, tenth..=3600 * SECOND)),
+        }
+    }
+
+    fn guessing(&mut self, written: &written::Guessing) -> Guessing {
+        Guessing {
+            failures: self.number("guessing.failures", written.failures, 1..=10_000) as u32,
+            window_ms: millis(self.between("guessing.window", written.window, SECOND..=7 * DAY)),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A duration as it would be written.
+pub(crate) fn shown(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let (number, unit) = match ms {
+        0 => (0, "ms"),
+        _ if ms % 86_400_000 == 0 => (ms / 86_400_000, "d"),
+        _ if ms % 3_600_000 == 0 => (ms / 3_600_000, "h"),
+        _ if ms % 60_000 == 0 => (ms / 60_000, "m"),
+        _ if ms % 1_000 == 0 => (ms / 1_000, "s"),
+        _ => (ms, "ms"),
+    };
+    format!("{number}{unit}")
+}
+
+fn is_topic(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(plain) && name != "." && name != ".."
+}
+
+/// `host`, `host:port`, `[::1]:port`, each with or without `PROTOCOL://`.
+fn is_server(server: &str) -> bool {
+    let server = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        Some(_) => (server, None),
+        None => (server, None),
+    };
+    let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    !host.is_empty() && !host.contains([' ', '/']) && port_is_fine
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_have_a_host_and_a_port() {
+        for right in ["localhost", "k1:9092", "[::1]:9092", "SASL_SSL://k1:9093"] {
+            assert!(is_server(right), "{right}");
+        }
+        for wrong in ["", ":9092", "k1:0", "k1:99999", "k1:port", "k1 k2:9092"] {
+            assert!(!is_server(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_would_be_written() {
+        for text in ["0ms", "200ms", "5s", "2m", "1h", "7d"] {
+            assert_eq!(
+                super::super::value::duration(text).map(shown).as_deref(),
+                Some(text)
+            );
+        }
+    }
+}

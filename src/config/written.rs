@@ -1,0 +1,218 @@
+//! The configuration as it is written: every section, every key, its meaning, unit and default.
+//!
+//! Place in the flow: merged layers → [`Written`] → [`super::trusted`]. The table below is the only
+//! list of keys: reading, "did you mean", the defaults and docs/CONFIGURATION.md are made from it.
+//! It refuses to check more than the form of a value.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::layers::Reader;
+use super::value::{OrOff, Properties, Readable, Size};
+use crate::model::Kind;
+
+/// A key as the reference tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// `kafka.group`.
+    pub path: &'static str,
+    pub docs: &'static [&'static str],
+    /// What is expected.
+    pub form: &'static str,
+    /// As TOML.
+    pub default: &'static str,
+}
+
+/// A section of the file; the keys above all sections have the name "".
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    pub name: &'static str,
+    pub docs: &'static [&'static str],
+    pub fields: &'static [Field],
+}
+
+macro_rules! written {
+    ($(
+        $(#[doc = $about:literal])*
+        $name:literal ($prefix:literal) $section:ident: $Section:ident {
+            $( $(#[doc = $doc:literal])* $field:ident: $form:ty = $default:literal, )*
+        }
+    )*) => {
+        $(
+            $(#[doc = $about])*
+            #[derive(Debug)]
+            pub struct $Section { $( $(#[doc = $doc])* pub $field: $form, )* }
+        )*
+
+        /// All that can be written; what was not has its default.
+        #[derive(Debug)]
+        pub struct Written { $( $(#[doc = $about])* pub $section: $Section, )* }
+
+        impl Written {
+            /// Reads every key; one that cannot be read is a mistake in the reader's list.
+            pub(super) fn read(reader: &mut Reader<'_>) -> Written {
+                Written { $(
+                    $section: $Section { $(
+                        $field: reader.field(concat!($prefix, stringify!($field))),
+                    )* },
+                )* }
+            }
+        }
+
+        /// Every section with every key, in the order of the reference.
+        pub const SECTIONS: &[Section] = &[ $(
+            Section {
+                name: $name,
+                docs: &[$($about),*],
+                fields: &[ $(
+                    Field {
+                        path: concat!($prefix, stringify!($field)),
+                        docs: &[$($doc),*],
+                        form: <$form as Readable>::FORM,
+                        default: $default,
+                    },
+                )* ],
+            },
+        )* ];
+    };
+}
+
+written! {
+    /// Keys above all sections.
+    "" ("") top: Top {
+        /// Threads, each with its own consumer, producer and lanes. More than there are partitions
+        /// of the inputs stand idle.
+        workers: u64 = "1",
+        /// What a crash may do to the outputs. `"at_least_once"`: nothing is lost, and outputs can
+        /// come again, with the same ids. It is the only one of this release.
+        delivery: String = "\"at_least_once\"",
+    }
+
+    /// The brokers, the consumer group, and topics that are made.
+    "kafka" ("kafka.") kafka: Kafka {
+        /// Where the brokers are: `host:port`, several parted by commas. The one key that must be written.
+        bootstrap_servers: String = "\"\"",
+        /// The consumer group. Processes of one group divide the partitions between them.
+        group: String = "\"trailhound\"",
+        /// Make missing topics at start. Otherwise a missing topic is an error that names it.
+        create_topics: bool = "false",
+        /// Partitions of topics that are made.
+        partitions: u64 = "4",
+        /// Replicas of topics that are made.
+        replication: u64 = "1",
+        /// The Kafka header of an input record whose value names the host that the lines come from,
+        /// where no line and no envelope does.
+        host_header: String = "\"host\"",
+        /// Settings that librdkafka gets as they are, by its names (`"security.protocol" = "ssl"`).
+        /// A secret can stand elsewhere: `{ file = "/run/secrets/kafka" }` or `{ env = "KAFKA_PASSWORD" }`.
+        /// Values are never printed. In the name of an environment variable a dot is an underscore:
+        /// `TRAILHOUND__KAFKA__PROPERTIES__SASL_PASSWORD`.
+        properties: Properties = "{}",
+    }
+
+    /// Names of topics. An input may be `false` or `""`: it is not read.
+    "topics" ("topics.") topics: Topics {
+        /// Input: raw audit lines, in any envelope.
+        audit_in: OrOff<String> = "\"audit.raw\"",
+        /// Input: network-flow records.
+        flow_in: OrOff<String> = "\"flow.raw\"",
+        /// Output: program starts.
+        process: String = "\"trailhound.process\"",
+        /// Output: logons, failed logons, account switches, logoffs.
+        logon: String = "\"trailhound.logon\"",
+        /// Output: network flows.
+        flow: String = "\"trailhound.flow\"",
+        /// Output: alerts.
+        alert: String = "\"trailhound.alert\"",
+        /// Output: every other audit event, where `output.kinds` has `audit`.
+        audit: String = "\"trailhound.audit\"",
+        /// Output: inputs that could not be read, byte for byte, with the reason in headers.
+        dead_letter: String = "\"trailhound.deadletter\"",
+    }
+
+    /// What is written.
+    "output" ("output.") output: Output {
+        /// The kinds of events that are written; the others are counted only.
+        kinds: Vec<Kind> = "[\"process\", \"logon\", \"flow\", \"alert\"]",
+    }
+
+    /// How often progress is committed.
+    "commit" ("commit.") commit: Commit {
+        /// Time between commits of the input offsets, from 10 ms to 1 min.
+        interval: Duration = "\"200ms\"",
+    }
+
+    /// Indicators of compromise.
+    "intel" ("intel.") intel: Intel {
+        /// Files of plain indicators, one a line, `#` begins a comment. A relative path counts from
+        /// the directory of the configuration file.
+        files: Vec<PathBuf> = "[]",
+        /// How often the files are looked at for a change, from 1 s to 1 d.
+        reload_interval: Duration = "\"5s\"",
+    }
+
+    /// Metrics, health and the status page.
+    "http" ("http.") http: Http {
+        /// Where HTTP is served; `false`: nowhere. Nothing there asks who is calling.
+        listen: OrOff<SocketAddr> = "\"127.0.0.1:9464\"",
+    }
+
+    /// The end.
+    "shutdown" ("shutdown.") shutdown: Shutdown {
+        /// Time after SIGTERM to flush, commit and leave the group, from 1 s to 10 min.
+        deadline: Duration = "\"20s\"",
+    }
+
+    /// Bounds of one lane (the state of one input partition). When one is reached the oldest event
+    /// goes out incomplete, and is counted.
+    "limits" ("limits.") limits: Limits {
+        /// Open events of one host.
+        events_per_host: u64 = "4096",
+        /// Open events in all; not below `limits.events_per_host`.
+        events: u64 = "20_000",
+        /// Bytes of open events of one host; not below `limits.line_bytes`.
+        bytes_per_host: Size = "\"16MiB\"",
+        /// Bytes of open events in all; not below `limits.bytes_per_host`.
+        bytes: Size = "\"48MiB\"",
+        /// A longer line is refused, from 1 KiB to 16 MiB.
+        line_bytes: Size = "\"64KiB\"",
+        /// Sessions, and logons in the making, of one host.
+        sessions_per_host: u64 = "4096",
+        /// Source addresses of one host whose failed logons are counted.
+        sources_per_host: u64 = "4096",
+        /// Hosts; the one silent longest is forgotten.
+        hosts: u64 = "20_000",
+    }
+
+    /// How long an event is waited for.
+    "waits" ("waits.") waits: Waits {
+        /// An event that is not whole goes out after this, from 100 ms to 10 min.
+        event: Duration = "\"2s\"",
+        /// A whole event without an end record waits this long for companions of its serial, up to `waits.event`.
+        settle: Duration = "\"50ms\"",
+        /// A failed logon is told this long after its last record, from 100 ms to 1 h.
+        logon: Duration = "\"10s\"",
+    }
+
+    /// When failed logons become an alert.
+    "guessing" ("guessing.") guessing: Guessing {
+        /// Failed logons of one source address, from 1 to 10,000.
+        failures: u64 = "3",
+        /// The time within which they are counted, from 1 s to 7 d.
+        window: Duration = "\"10m\"",
+    }
+
+    /// Reading of network flows.
+    "flow" ("flow.") flow: Flow {
+        /// Networks that count as inside, for the direction of a flow whose record does not tell it.
+        internal_networks: Vec<IpNet> = "[\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"169.254.0.0/16\", \"127.0.0.0/8\", \"fc00::/7\", \"fe80::/10\", \"::1/128\"]",
+    }
+}
+
+/// Every key.
+pub fn fields() -> impl Iterator<Item = &'static Field> {
+    SECTIONS.iter().flat_map(|section| section.fields)
+}

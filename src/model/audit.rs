@@ -1,0 +1,71 @@
+//! What the audit stages say to the later ones of records that are no program start.
+
+use super::process::{Account, Completeness};
+use super::{EventUid, Stamp};
+
+/// What a record about an authentication tells; the kinds are the record types of PAM and sshd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthKind {
+    /// USER_AUTH: proved who they are, or did not.
+    Authentication,
+    /// USER_ACCT: the account may be used, or not.
+    Account,
+    /// CRED_ACQ, CRED_REFR.
+    Credentials,
+    /// LOGIN: the kernel gave the process its auid and ses.
+    Assigned,
+    /// USER_START
+    SessionStart,
+    /// USER_END, USER_LOGOUT
+    SessionEnd,
+    /// USER_LOGIN
+    Login,
+    /// USER_CMD
+    Command,
+}
+
+/// One record about an authentication.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthRecord<'a> {
+    pub kind: AuthKind,
+    pub stamp: Stamp,
+    pub pid: Option<u32>,
+    /// Who the process runs as.
+    pub user: Account<'a>,
+    /// Who logged on; after LOGIN.
+    pub login_user: Account<'a>,
+    pub session: Option<u32>,
+    /// `None` where the record does not say.
+    pub success: Option<bool>,
+    /// `op=`: `PAM:authentication`, `login`, …
+    pub operation: Option<&'a [u8]>,
+    /// `acct=`, decoded.
+    pub account: Option<&'a [u8]>,
+    /// `id=`: the user by number (USER_LOGIN that succeeded has no `acct=`).
+    pub id: Account<'a>,
+    pub exe: Option<&'a [u8]>,
+    pub hostname: Option<&'a [u8]>,
+    pub address: Option<&'a [u8]>,
+    pub terminal: Option<&'a [u8]>,
+    /// USER_CMD: the command line.
+    pub command: Option<&'a [u8]>,
+}
+
+/// A record with its fields decoded, in order; those of a nested `msg='…'` follow their neighbours.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditRecord<'a> {
+    pub kind: &'a [u8],
+    pub fields: &'a [(&'a [u8], &'a [u8])],
+}
+
+/// Every audit event that is no program start.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditEvent<'a> {
+    pub uid: EventUid,
+    pub host: &'a str,
+    pub stamp: Stamp,
+    /// As `success=` or `res=` says; `None` where no record does.
+    pub success: Option<bool>,
+    pub records: &'a [AuditRecord<'a>],
+    pub completeness: Completeness,
+}

@@ -1,0 +1,242 @@
+//! Joins the records of one host's events, in any order, within bounds, and lets them go in the order
+//! of their stamps.
+//!
+//! Place in the flow: lines of one host in, whole events out. An event leaves
+//!
+//! 1. at once when EOE is here and everything that its records promise is too;
+//! 2. else, when nothing that was promised is missing, after a short settle time for companions of
+//!    its serial (there is no EOE in log files; LOGIN and USER_* may be followed by a SYSCALL);
+//! 3. else incomplete: after the time-out, at a bound, or at the end of the input.
+//!
+//! Waits end by the host's own event time, once [`WINDOW_LINES`] more of its lines have come (times
+//! jump: a quiet minute must not cut off an event whose lines are shuffled with the next one's), or by
+//! the arrival clock. Events leave in the order of their stamps, so that what follows a session sees
+//! its records in the order in which they happened, however the lines came. An event that is stuck
+//! holds those behind it back, for the time-out at most.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::process::Cut;
+use crate::model::settings::Waits;
+use crate::model::{Stamp, Timestamp};
+
+use super::event::{Event, Habits, Readiness};
+use super::line::Record;
+use super::record_types::RecordType;
+
+/// How many lines of its host may come between two lines of one event. The live recordings have
+/// events that span 167 lines of a loaded machine, all of them open at once; what counts here is the
+/// pause between neighbours.
+pub const WINDOW_LINES: u64 = 128;
+
+/// Lone records wait longer, by the arrival clock, for a SYSCALL that a shipper may send in its next
+/// batch.
+const LONE_SETTLES: i64 = 5;
+
+/// Stamps of events that went out, to know a line that comes after.
+const REMEMBERED: usize = 128;
+
+/// How many lines a host counts as disorderly after one came out of order.
+const DISORDER_LINES: u64 = 4096;
+
+/// Events without PROCTITLE after which a host is held to write none.
+const ENOUGH: u8 = 3;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// It began an event.
+    New,
+    /// It joined one.
+    Joined,
+    /// Its event had gone out.
+    Late,
+}
+
+/// The open events of one host.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HostBuffer {
+    /// Sorted by stamp.
+    open: VecDeque<Box<Event>>,
+    bytes: usize,
+    lines: u64,
+    newest: Timestamp,
+    proctitle: bool,
+    /// Events that ended without PROCTITLE, on a host that never wrote one.
+    without_proctitle: u8,
+    disorder_until: u64,
+    released: VecDeque<Stamp>,
+    last_released: Stamp,
+}
+
+/// Where a record came from, for the event that it may begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    pub now: Timestamp,
+    pub offset: i64,
+    /// The next age of the lane.
+    pub age: u64,
+}
+
+impl HostBuffer {
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Bytes of the open events.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The newest event time seen.
+    pub fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// Offset of the first record of the oldest open event.
+    pub fn first_offset(&self) -> Option<i64> {
+        self.open.iter().map(|event| event.first_offset).min()
+    }
+
+    pub fn ages(&self) -> impl Iterator<Item = u64> {
+        self.open.iter().map(|event| event.age)
+    }
+
+    /// Takes one record; `spare` gives the memory of an event that has gone.
+    pub fn push(
+        &mut self,
+        record: &Record<'_>,
+        arrival: Arrival,
+        spare: &mut Vec<Box<Event>>,
+    ) -> Push {
+        self.lines += 1;
+        self.newest = self.newest.max(record.stamp.time);
+        let (at, found) = self.place(record.stamp);
+        if !found {
+            if record.stamp <= self.last_released && self.released.contains(&record.stamp) {
+                // What closed it too early was an order that EOE does not vouch for.
+                self.disorder_until = self.lines + DISORDER_LINES;
+                return Push::Late;
+            }
+            let mut event = spare.pop().unwrap_or_default();
+            event.stamp = record.stamp;
+            event.first_offset = arrival.offset;
+            event.age = arrival.age;
+            self.open.insert(at, event);
+        }
+        self.proctitle |= record.kind == RecordType::PROCTITLE;
+        let event = &mut self.open[at];
+        let before = event.bytes();
+        if !event.push(record) {
+            self.disorder_until = self.lines + DISORDER_LINES;
+        }
+        event.last_line = self.lines;
+        event.arrived = arrival.now;
+        event.judge(Habits {
+            proctitle: self.proctitle,
+            no_proctitle: !self.proctitle && self.without_proctitle >= ENOUGH,
+            disorder: self.lines < self.disorder_until,
+        });
+        self.bytes += event.bytes() - if found { before } else { 0 };
+        if found { Push::Joined } else { Push::New }
+    }
+
+    /// Takes out the next event that may go: the one with the lowest stamp, when its wait is over.
+    pub fn pop_due(&mut self, now: Timestamp, waits: &Waits) -> Option<(Box<Event>, Option<Cut>)> {
+        let cut = self.due(self.open.front()?, now, waits)?;
+        self.take(0).map(|event| (event, cut))
+    }
+
+    /// Takes out the next event whatever it waits for: the input has ended.
+    pub fn pop_last(&mut self) -> Option<(Box<Event>, Option<Cut>)> {
+        let event = self.take(0)?;
+        let cut = (event.readiness == Readiness::Open).then_some(Cut::Ended);
+        Some((event, cut))
+    }
+
+    /// Takes out an event that is not open in any sense, wherever it stands: the lane is leaving.
+    pub fn pop_finished(&mut self) -> Option<Box<Event>> {
+        let at = self
+            .open
+            .iter()
+            .position(|event| event.readiness != Readiness::Open)?;
+        self.take(at)
+    }
+
+    /// Takes out the oldest event at or below this age: a bound was reached.
+    pub fn pop_evicted(&mut self, age: u64) -> Option<(Box<Event>, Option<Cut>)> {
+        let at = self.open.iter().position(|event| event.age <= age)?;
+        let event = self.take(at)?;
+        let cut = (event.readiness == Readiness::Open).then_some(Cut::Evicted);
+        Some((event, cut))
+    }
+
+    /// The oldest age of this host.
+    pub fn oldest(&self) -> Option<u64> {
+        self.ages().min()
+    }
+
+    /// `None`: it waits on. `Some(None)`: it is whole. `Some(Some(cut))`: it goes as it is.
+    fn due(&self, event: &Event, now: Timestamp, waits: &Waits) -> Option<Option<Cut>> {
+        let moved_on = self.lines - event.last_line >= WINDOW_LINES;
+        let by_host = if moved_on {
+            self.newest.since(event.stamp.time)
+        } else {
+            -1
+        };
+        let by_arrival = now.since(event.arrived);
+        match event.readiness {
+            Readiness::Whole => Some(None),
+            Readiness::Settling => {
+                let patience = if event.is_lone() { LONE_SETTLES } else { 1 };
+                let over = by_host >= waits.settle_ms || by_arrival >= waits.settle_ms * patience;
+                over.then_some(None)
+            }
+            Readiness::Open => {
+                let over = by_host >= waits.event_ms || by_arrival >= waits.event_ms;
+                over.then_some(Some(Cut::TimedOut))
+            }
+        }
+    }
+
+    fn take(&mut self, at: usize) -> Option<Box<Event>> {
+        let event = self.open.remove(at)?;
+        if event.lacks_proctitle() {
+            self.without_proctitle = self.without_proctitle.saturating_add(1);
+        }
+        self.bytes -= event.bytes();
+        if self.released.len() == REMEMBERED {
+            self.released.pop_front();
+        }
+        self.released.push_back(event.stamp);
+        self.last_released = self.last_released.max(event.stamp);
+        Some(event)
+    }
+
+    /// Where the event of this stamp stands, or should.
+    fn place(&self, stamp: Stamp) -> (usize, bool) {
+        // Most lines belong to one of the newest events.
+        let mut at = self.open.len();
+        for event in self.open.iter().rev().take(8) {
+            match event.stamp.cmp(&stamp) {
+                std::cmp::Ordering::Equal => return (at - 1, true),
+                std::cmp::Ordering::Less => return (at, false),
+                std::cmp::Ordering::Greater => at -= 1,
+            }
+        }
+        match self.open.binary_search_by_key(&stamp, |event| event.stamp) {
+            Ok(at) => (at, true),
+            Err(at) => (at, false),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "correlate_tests.rs"]
+mod tests;

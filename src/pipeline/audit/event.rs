@@ -1,0 +1,425 @@
+//! An event while its records are joined: their bytes, and what they promise.
+//!
+//! Place in the flow: [`super::correlate`] fills it and decides when it goes; [`super::normalise`]
+//! reads it. It copies each body once, into one buffer, and takes no field apart that it needs not.
+
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+
+use crate::model::process::{Completeness, Cut};
+use crate::model::{Stamp, Timestamp};
+
+use super::execve;
+use super::line::Record;
+use super::record_types::RecordType;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Part {
+    kind: RecordType,
+    /// Length of the type's name before the body, for types without a number.
+    name: u8,
+    start: u32,
+    end: u32,
+}
+
+/// How far an event has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Readiness {
+    /// Something that was promised is not here.
+    Open,
+    /// Nothing more was promised; companions of the serial may still come.
+    Settling,
+    /// Nothing more can come.
+    Whole,
+}
+
+/// What the correlation must know of the host that sends the records.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// It writes PROCTITLE records (kernels before 3.14 did not): one was seen.
+    pub proctitle: bool,
+    /// It writes none: several events ended without.
+    pub no_proctitle: bool,
+    /// Its lines come out of order, so EOE does not say that nothing more comes.
+    pub disorder: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    pub stamp: Stamp,
+    /// Offset of the input record that its first line came in.
+    pub first_offset: i64,
+    /// The host's count of lines at its newest line.
+    pub last_line: u64,
+    /// Arrival clock at its newest line.
+    pub arrived: Timestamp,
+    /// Grows with each event of the lane: the oldest is evicted first.
+    pub age: u64,
+    pub readiness: Readiness,
+    parts: Vec<Part>,
+    bytes: Vec<u8>,
+    has_syscall: bool,
+    has_part_of_syscall: bool,
+    has_proctitle: bool,
+    has_eoe: bool,
+    has_daemon: bool,
+    promises_kept: bool,
+    rank: u8,
+}
+
+impl Event {
+    pub fn new() -> Event {
+        Event {
+            stamp: Stamp::default(),
+            first_offset: 0,
+            last_line: 0,
+            arrived: Timestamp::default(),
+            age: 0,
+            readiness: Readiness::Open,
+            parts: Vec::new(),
+            bytes: Vec::new(),
+            has_syscall: false,
+            has_part_of_syscall: false,
+            has_proctitle: false,
+            has_eoe: false,
+            has_daemon: false,
+            promises_kept: false,
+            rank: 0,
+        }
+    }
+
+    /// Makes a used event new, keeping its memory where that is not much.
+    pub fn reset(&mut self) {
+        let (mut parts, mut bytes) = (
+            std::mem::take(&mut self.parts),
+            std::mem::take(&mut self.bytes),
+        );
+        parts.clear();
+        bytes.clear();
+        bytes.shrink_to(16 << 10);
+        *self = Event {
+            parts,
+            bytes,
+            ..Event::new()
+        };
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + self.parts.len() * size_of::<Part>()
+    }
+
+    /// Adds a record. Gives false where it came before one that the kernel writes after it.
+    pub fn push(&mut self, record: &Record<'_>) -> bool {
+        let kind = record.kind;
+        let name = match kind {
+            RecordType::OTHER => {
+                self.bytes.extend_from_slice(record.type_name);
+                record.type_name.len() as u8
+            }
+            _ => 0,
+        };
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(record.body);
+        self.parts.push(Part {
+            kind,
+            name,
+            start,
+            end: self.bytes.len() as u32,
+        });
+        self.has_syscall |= kind == RecordType::SYSCALL;
+        self.has_proctitle |= kind == RecordType::PROCTITLE;
+        self.has_eoe |= kind == RecordType::EOE;
+        self.has_part_of_syscall |= kind.is_part_of_syscall();
+        self.has_daemon |= kind.is_daemon();
+        let rank = rank(kind);
+        let in_order = rank >= self.rank;
+        self.rank = self.rank.max(rank);
+        in_order
+    }
+
+    /// Decides anew how far the event has come.
+    pub fn judge(&mut self, habits: Habits) {
+        self.readiness = if !self.has_part_of_syscall {
+            // Alone so far: a SYSCALL of the same serial may follow (LOGIN, CONFIG_CHANGE, USER_*).
+            if self.has_daemon {
+                Readiness::Whole
+            } else {
+                Readiness::Settling
+            }
+        } else if !self.has_syscall || (habits.proctitle && !self.has_eoe && !self.has_proctitle) {
+            Readiness::Open
+        } else if !self.keeps_promises() {
+            Readiness::Open
+        } else if self.has_eoe && !habits.disorder && self.has_what_it_mostly_has(habits) {
+            Readiness::Whole
+        } else {
+            Readiness::Settling
+        };
+    }
+
+    pub fn lacks_proctitle(&self) -> bool {
+        self.has_syscall && !self.has_proctitle
+    }
+
+    /// Stands alone so far: records that need no SYSCALL.
+    pub fn is_lone(&self) -> bool {
+        !self.has_part_of_syscall
+    }
+
+    pub fn kinds(&self) -> impl Iterator<Item = RecordType> {
+        self.parts.iter().map(|part| part.kind)
+    }
+
+    /// Name of the type and body of each record, in order of arrival.
+    pub fn records(&self) -> impl Iterator<Item = (RecordType, &[u8], &[u8])> {
+        self.parts.iter().map(|part| {
+            let (start, end) = (part.start as usize, part.end as usize);
+            let name = match part.kind.name() {
+                Some(name) => name.as_bytes(),
+                None => &self.bytes[start - part.name as usize..start],
+            };
+            (part.kind, name, &self.bytes[start..end])
+        })
+    }
+
+    /// Bodies of the records of one type.
+    pub fn bodies(&self, kind: RecordType) -> impl Iterator<Item = &[u8]> + Clone {
+        self.parts
+            .iter()
+            .filter(move |part| part.kind == kind)
+            .map(|part| &self.bytes[part.start as usize..part.end as usize])
+    }
+
+    pub fn body(&self, kind: RecordType) -> Option<&[u8]> {
+        self.bodies(kind).next()
+    }
+
+    /// What is missing, where the event was cut off.
+    pub fn completeness(&self, cut: Option<Cut>) -> Completeness {
+        if cut.is_none() {
+            return Completeness::default();
+        }
+        let paths = self.bodies(RecordType::PATH).count() as u32;
+        Completeness {
+            cut,
+            no_syscall: self.has_part_of_syscall && !self.has_syscall,
+            no_execve: self.started_a_program() && self.body(RecordType::EXECVE).is_none(),
+            no_proctitle: self.has_part_of_syscall && !self.has_proctitle,
+            args_missing: 0,
+            paths_missing: self.items().saturating_sub(paths),
+        }
+    }
+
+    fn keeps_promises(&mut self) -> bool {
+        if !self.promises_kept {
+            let paths = || self.bodies(RecordType::PATH).count() as u32;
+            let items = self.items();
+            self.promises_kept = (items == 0 || paths() >= items) && self.has_its_arguments();
+        }
+        self.promises_kept
+    }
+
+    /// PROCTITLE where the host writes it, and CWD where there are paths (audit_alloc_name in
+    /// kernel/auditsc.c takes both). A rule may exclude either, so they are waited for, not promised.
+    fn has_what_it_mostly_has(&self, habits: Habits) -> bool {
+        (self.has_proctitle || habits.no_proctitle)
+            && (self.items() == 0 || self.body(RecordType::CWD).is_some())
+    }
+
+    fn has_its_arguments(&self) -> bool {
+        if self.body(RecordType::EXECVE).is_some() {
+            execve::is_complete(self.bodies(RecordType::EXECVE))
+        } else {
+            !self.started_a_program()
+        }
+    }
+
+    /// `items=` of the SYSCALL record: how many PATH records belong to it.
+    fn items(&self) -> u32 {
+        self.body(RecordType::SYSCALL)
+            .and_then(|body| {
+                let at = memmem::find(body, b" items=")? + 7;
+                let digits = body[at..].iter().take_while(|b| b.is_ascii_digit()).count();
+                std::str::from_utf8(&body[at..at + digits])
+                    .ok()?
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or(0)
+    }
+
+    /// A successful execve or execveat, by architecture and number.
+    fn started_a_program(&self) -> bool {
+        let Some(body) = self.body(RecordType::SYSCALL) else {
+            return false;
+        };
+        let Some((call, rest)) = body.strip_prefix(b"arch=").and_then(|rest| {
+            let at = memmem::find(rest, b" success=")?;
+            Some((&rest[..at], &rest[at + 9..]))
+        }) else {
+            return false;
+        };
+        rest.starts_with(b"yes") && EXEC_CALLS.contains(&call)
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+/// execve and execveat, from the kernel's system call tables (arch/*/…/syscall*.tbl); the
+/// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h. The last row of x86-64 is x32.
+const EXEC_CALLS: &[&[u8]] = &[
+    b"c000003e syscall=59",
+    b"c000003e syscall=322",
+    b"c000003e syscall=1073742344",
+    b"c000003e syscall=1073742369",
+    b"40000003 syscall=11",
+    b"40000003 syscall=358",
+    b"c00000b7 syscall=221",
+    b"c00000b7 syscall=281",
+    b"40000028 syscall=11",
+    b"40000028 syscall=387",
+    b"c0000015 syscall=11",
+    b"c0000015 syscall=362",
+    b"80000015 syscall=11",
+    b"80000015 syscall=362",
+    b"80000016 syscall=11",
+    b"80000016 syscall=354",
+    b"c00000f3 syscall=221",
+    b"c00000f3 syscall=281",
+];
+
+/// The order in which the kernel writes the records of one event (kernel/auditsc.c, audit_log_exit).
+fn rank(kind: RecordType) -> u8 {
+    match kind {
+        RecordType::SYSCALL => 1,
+        RecordType::BPRM_FCAPS | RecordType::SOCKADDR | RecordType::SOCKETCALL => 2,
+        RecordType::EXECVE | RecordType::CAPSET | RecordType::MMAP | RecordType::FD_PAIR => 2,
+        RecordType::IPC | RecordType::OBJ_PID => 2,
+        RecordType::CWD => 3,
+        RecordType::PATH => 4,
+        RecordType::PROCTITLE => 5,
+        RecordType::EOE => 6,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::audit::line;
+
+    const MODERN: Habits = Habits {
+        proctitle: true,
+        no_proctitle: false,
+        disorder: false,
+    };
+
+    fn event(lines: &[&str]) -> Event {
+        let mut event = Event::new();
+        for text in lines {
+            let line = format!(
+                "type={} msg=audit(1.000:1): {}",
+                &text[..text.find(' ').unwrap()],
+                &text[text.find(' ').unwrap()..]
+            );
+            event.push(&line::read(line.as_bytes()).unwrap());
+        }
+        event
+    }
+
+    fn readiness(lines: &[&str], habits: Habits) -> Readiness {
+        let mut event = event(lines);
+        event.judge(habits);
+        event.readiness
+    }
+
+    const SYSCALL: &str = "SYSCALL arch=c000003e syscall=59 success=yes exit=0 items=2 pid=1";
+
+    #[test]
+    fn promises_are_items_and_arguments() {
+        let mut lines = vec![
+            SYSCALL,
+            "EXECVE argc=2 a0=\"a\" a1=\"b\"",
+            "CWD cwd=\"/\"",
+            "PATH item=0",
+            "PROCTITLE proctitle=\"a\"",
+        ];
+        assert_eq!(readiness(&lines, MODERN), Readiness::Open);
+        lines.push("PATH item=1");
+        assert_eq!(readiness(&lines, MODERN), Readiness::Settling);
+        lines.push("EOE ");
+        assert_eq!(readiness(&lines, MODERN), Readiness::Whole);
+        let disorder = Habits {
+            proctitle: true,
+            no_proctitle: false,
+            disorder: true,
+        };
+        assert_eq!(readiness(&lines, disorder), Readiness::Settling);
+    }
+
+    #[test]
+    fn a_program_start_without_execve_is_open() {
+        let lines = [
+            SYSCALL,
+            "PATH item=0",
+            "PATH item=1",
+            "PROCTITLE proctitle=\"a\"",
+            "EOE ",
+        ];
+        assert_eq!(readiness(&lines, MODERN), Readiness::Open);
+        let failed = [
+            "SYSCALL arch=c000003e syscall=59 success=no exit=-2 items=0",
+            "PROCTITLE proctitle=\"a\"",
+            "EOE ",
+        ];
+        assert_eq!(readiness(&failed, MODERN), Readiness::Whole);
+    }
+
+    #[test]
+    fn a_kernel_without_proctitle_is_not_waited_for() {
+        let old = Habits {
+            proctitle: false,
+            no_proctitle: true,
+            disorder: false,
+        };
+        let lines = [
+            "SYSCALL arch=c000003e syscall=2 success=yes items=1",
+            "PATH item=0",
+        ];
+        assert_eq!(readiness(&lines, old), Readiness::Settling);
+        assert_eq!(readiness(&lines, MODERN), Readiness::Open);
+    }
+
+    #[test]
+    fn lone_records_settle_and_those_of_the_daemon_do_not() {
+        assert_eq!(
+            readiness(&["USER_LOGIN pid=1"], MODERN),
+            Readiness::Settling
+        );
+        assert_eq!(
+            readiness(&["DAEMON_START op=start"], MODERN),
+            Readiness::Whole
+        );
+        assert_eq!(
+            readiness(
+                &[
+                    "LOGIN pid=1",
+                    "SYSCALL arch=c000003e syscall=1 success=yes items=0"
+                ],
+                MODERN
+            ),
+            Readiness::Open
+        );
+    }
+
+    #[test]
+    fn a_type_without_a_number_keeps_its_name() {
+        let event = event(&["AUOMS_EXECVE argc=1", "CWD cwd=\"/\""]);
+        let names: Vec<_> = event.records().map(|(_, name, _)| name.to_vec()).collect();
+        assert_eq!(names, [b"AUOMS_EXECVE".to_vec(), b"CWD".to_vec()]);
+    }
+}

@@ -1,0 +1,241 @@
+//! Exact arguments from EXECVE records.
+//!
+//! The kernel (kernel/auditsc.c, audit_log_execve_info) writes `argc=N a0="…" a1=…`, and where a
+//! record is full goes on in another of the same event. A long argument is `a1_len=LEN a1[0]=…
+//! a1[1]=…`, where LEN is the length as printed (twice the bytes when in hex). Nothing else is a
+//! source of arguments: PROCTITLE is cut and can be stale.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use super::fields::{Fields, Raw};
+
+/// What one field of an EXECVE record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Count,
+    /// `a3=`: part 0; `a3[2]=`: part 2.
+    Part(u32, u32),
+    /// `a3_len=`
+    Length(u32),
+}
+
+fn read_name(key: &[u8]) -> Option<Name> {
+    if key == b"argc" {
+        return Some(Name::Count);
+    }
+    let (arg, rest) = read_index(key.strip_prefix(b"a")?)?;
+    match rest {
+        b"" => Some(Name::Part(arg, 0)),
+        b"_len" => Some(Name::Length(arg)),
+        _ => {
+            let (part, rest) = read_index(rest.strip_prefix(b"[")?)?;
+            (rest == b"]").then_some(Name::Part(arg, part))
+        }
+    }
+}
+
+fn read_index(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 || digits > 9 {
+        return None;
+    }
+    let value = text[..digits]
+        .iter()
+        .fold(0, |value, b| value * 10 + (b - b'0') as u32);
+    Some((value, &text[digits..]))
+}
+
+/// The arguments, and how many were promised and did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arguments<'b> {
+    pub list: &'b [&'b [u8]],
+    pub missing: u32,
+}
+
+/// Puts the arguments together from the bodies of an event's EXECVE records, in any order.
+pub fn assemble<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> Arguments<'b> {
+    let mut promised = 0u32;
+    let mut parts: BumpVec<'b, (u32, u32, Raw<'b>)> = BumpVec::new_in(bump);
+    let mut sorted = true;
+    for body in bodies {
+        for (key, raw) in Fields::new(body) {
+            match read_name(key) {
+                Some(Name::Count) => promised = promised.max(raw.number().unwrap_or(0)),
+                Some(Name::Part(arg, part)) => {
+                    sorted &= parts.last().is_none_or(|&(a, p, _)| (a, p) < (arg, part));
+                    parts.push((arg, part, raw));
+                }
+                Some(Name::Length(_)) | None => {}
+            }
+        }
+    }
+    if !sorted {
+        parts.sort_by_key(|&(arg, part, _)| (arg, part));
+    }
+    let mut list = BumpVec::with_capacity_in(parts.len(), bump);
+    let mut rest = parts.as_slice();
+    while let Some(&(arg, _, first)) = rest.first() {
+        let count = rest.iter().take_while(|&&(a, _, _)| a == arg).count();
+        list.push(if count == 1 {
+            first.decode(bump)
+        } else {
+            join(&rest[..count], bump)
+        });
+        rest = &rest[count..];
+    }
+    Arguments {
+        missing: promised.saturating_sub(list.len() as u32),
+        list: list.into_bump_slice(),
+    }
+}
+
+fn join<'b>(parts: &[(u32, u32, Raw<'b>)], bump: &'b Bump) -> &'b [u8] {
+    let mut whole = BumpVec::new_in(bump);
+    for (_, _, raw) in parts {
+        whole.extend_from_slice(raw.decode(bump));
+    }
+    whole.into_bump_slice()
+}
+
+/// Whether every argument that `argc` promises is there, to its last byte.
+pub fn is_complete<'a>(bodies: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
+    let mut one = bodies.clone();
+    if let (Some(body), None) = (one.next(), one.next())
+        && let Some(complete) = one_record_is_complete(body)
+    {
+        return complete;
+    }
+    let mut promised = None;
+    // argument, bytes printed so far, bytes promised
+    let mut seen: Vec<(u32, u64, Option<u64>)> = Vec::new();
+    for (key, raw) in bodies.flat_map(Fields::new) {
+        match read_name(key) {
+            Some(Name::Count) => promised = raw.number::<usize>(),
+            Some(Name::Part(arg, _)) => entry(&mut seen, arg).1 += raw.text().len() as u64,
+            Some(Name::Length(arg)) => entry(&mut seen, arg).2 = raw.number(),
+            None => {}
+        }
+    }
+    let whole = seen
+        .iter()
+        .filter(|(_, have, want)| want.is_none_or(|want| *have >= want))
+        .count();
+    promised.is_some_and(|promised| whole >= promised)
+}
+
+fn entry(seen: &mut Vec<(u32, u64, Option<u64>)>, arg: u32) -> &mut (u32, u64, Option<u64>) {
+    let at = seen.binary_search_by_key(&arg, |&(arg, _, _)| arg);
+    let at = at.unwrap_or_else(|at| {
+        seen.insert(at, (arg, 0, None));
+        at
+    });
+    &mut seen[at]
+}
+
+/// The common case without a look at each argument: one record whose last field is the last of
+/// `argc`. `None`: it is not that simple.
+fn one_record_is_complete(body: &[u8]) -> Option<bool> {
+    let rest = body.strip_prefix(b"argc=")?;
+    let (argc, _) = read_index(rest)?;
+    // A value holds no space: the kernel would have written it in hex.
+    let last = memchr::memrchr(b' ', body)? + 1;
+    let end = memchr::memchr(b'=', &body[last..])?;
+    match read_name(&body[last..last + end])? {
+        Name::Part(arg, 0) if !body[last..last + end].ends_with(b"]") => Some(arg + 1 >= argc),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn argv(bodies: &[&[u8]]) -> (Vec<Vec<u8>>, u32, bool) {
+        let bump = Bump::new();
+        let arguments = assemble(bodies.iter().copied(), &bump);
+        let list = arguments.list.iter().map(|arg| arg.to_vec()).collect();
+        (list, arguments.missing, is_complete(bodies.iter().copied()))
+    }
+
+    fn texts(list: &[Vec<u8>]) -> Vec<&str> {
+        list.iter()
+            .map(|arg| std::str::from_utf8(arg).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn quoted_hex_and_empty_arguments() {
+        let (list, missing, complete) =
+            argv(&[b"argc=4 a0=\"sh\" a1=\"\" a2=6120622063 a3=\"DEADBEEF\""]);
+        assert_eq!(texts(&list), ["sh", "", "a b c", "DEADBEEF"]);
+        assert_eq!((missing, complete), (0, true));
+    }
+
+    #[test]
+    fn an_argument_in_chunks_over_records_in_any_order() {
+        let first = b"argc=3 a0=\"echo\" a1_len=8 a1[0]=6120".as_slice();
+        let second = b" a1[1]=6263 a2=\"end\"".as_slice();
+        for bodies in [[first, second], [second, first]] {
+            let (list, missing, complete) = argv(&bodies);
+            assert_eq!(texts(&list), ["echo", "a bc", "end"]);
+            assert_eq!((missing, complete), (0, true));
+        }
+        assert!(!argv(&[first]).2);
+        assert_eq!(argv(&[first]).1, 1);
+    }
+
+    #[test]
+    fn one_long_argument_that_just_fits_is_quoted() {
+        let (list, _, complete) = argv(&[b"argc=2 a0=\"x\" a1_len=3 a1[0]=\"abc\""]);
+        assert_eq!(texts(&list), ["x", "abc"]);
+        assert!(complete);
+    }
+
+    #[test]
+    fn a_count_without_its_arguments_allocates_nothing() {
+        let (list, missing, complete) = argv(&[b"argc=4000000000 a0=\"x\" a999999999=\"y\""]);
+        assert_eq!(list.len(), 2);
+        assert_eq!(missing, 4_000_000_000 - 2);
+        assert!(!complete);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bodies: Vec<Vec<u8>>) {
+            let bodies: Vec<_> = bodies.iter().map(Vec::as_slice).collect();
+            argv(&bodies);
+        }
+
+        /// Arguments written as the kernel writes them, cut into records anywhere, come back exactly.
+        #[test]
+        fn arguments_survive_any_cut(
+            args in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..60), 1..8),
+            chunk in 1usize..20, per_record in 1usize..6, seed: u64,
+        ) {
+            let mut fields = Vec::new();
+            for (i, arg) in args.iter().enumerate() {
+                let plain = arg.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'"');
+                if plain && arg.len() <= chunk {
+                    fields.push(format!("a{i}=\"{}\"", String::from_utf8_lossy(arg)));
+                } else if arg.len() <= chunk {
+                    fields.push(format!("a{i}={}", hex::encode_upper(arg)));
+                } else {
+                    for (j, part) in arg.chunks(chunk).enumerate() {
+                        let length = if j == 0 { format!("a{i}_len={} ", arg.len() * 2) } else { String::new() };
+                        fields.push(format!("{length}a{i}[{j}]={}", hex::encode_upper(part)));
+                    }
+                }
+            }
+            let mut records: Vec<String> = fields.chunks(per_record).map(|f| f.join(" ")).collect();
+            records[0] = format!("argc={} {}", args.len(), records[0]);
+            let by = seed as usize % records.len();
+            records.rotate_left(by);
+            let bodies: Vec<_> = records.iter().map(|r| r.as_bytes()).collect();
+            let (list, missing, complete) = argv(&bodies);
+            prop_assert_eq!(list, args);
+            prop_assert_eq!((missing, complete), (0, true));
+        }
+    }
+}

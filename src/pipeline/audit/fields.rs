@@ -1,0 +1,257 @@
+//! `key=value` fields of a record's body, without copying.
+//!
+//! Place in the flow: everything that looks into a body reads it through here. It knows how values
+//! are written, not what they mean: which fields the kernel may have hex-encoded is the caller's to
+//! know (`audit_log_untrustedstring` in kernel/audit.c writes those, and nothing else, as quoted text
+//! or bare hex).
+
+use bumpalo::Bump;
+
+/// Iterates over the fields of a body. The 0x1D that ENRICHED puts before its own fields counts as
+/// white space, so their lost form through syslog reads the same.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+/// The value of a field as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// `key=value`
+    Bare(&'a [u8]),
+    /// `key="value"`, without the quotes.
+    Quoted(&'a [u8]),
+    /// `msg='…'` or `SADDR={ … }`: fields within, without the marks.
+    Nested(&'a [u8]),
+}
+
+impl<'a> Raw<'a> {
+    /// The text as written, without quotes.
+    pub fn text(self) -> &'a [u8] {
+        match self {
+            Raw::Bare(text) | Raw::Quoted(text) | Raw::Nested(text) => text,
+        }
+    }
+
+    pub fn number<N: std::str::FromStr>(self) -> Option<N> {
+        std::str::from_utf8(self.text()).ok()?.parse().ok()
+    }
+
+    /// An id where 4294967295 (and the -1 of auditd) means unset.
+    pub fn id(self) -> Option<u32> {
+        let mut value = 0u64;
+        let text = self.text();
+        if text.is_empty() || text.len() > 10 {
+            return None;
+        }
+        for &b in text {
+            if !b.is_ascii_digit() {
+                return None;
+            }
+            value = value * 10 + (b - b'0') as u64;
+        }
+        u32::try_from(value).ok().filter(|&id| id != u32::MAX)
+    }
+
+    /// The value of a field that the kernel encodes: quoted is text, bare hex is bytes, anything else
+    /// (`(null)`, `?`) stands as written.
+    pub fn decode<'b>(self, bump: &'b Bump) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Raw::Bare(text) => decode_hex(text, bump).unwrap_or(text),
+            Raw::Quoted(text) | Raw::Nested(text) => text,
+        }
+    }
+
+    /// As [`Raw::decode`], and `None` where the record says that there is no value.
+    pub fn decode_some<'b>(self, bump: &'b Bump) -> Option<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        match self {
+            Raw::Bare(b"(null)" | b"(none)" | b"?" | b"") => None,
+            raw => Some(raw.decode(bump)),
+        }
+    }
+}
+
+/// Decodes an even number of hex digits; `None` for anything else.
+pub fn decode_hex<'b>(text: &[u8], bump: &'b Bump) -> Option<&'b [u8]> {
+    if text.is_empty() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    // Most bare values are no hex at all: look before a buffer is taken.
+    if !text[0].is_ascii_hexdigit() || !text[text.len() - 1].is_ascii_hexdigit() {
+        return None;
+    }
+    let bytes = bump.alloc_slice_fill_copy(text.len() / 2, 0u8);
+    hex::decode_to_slice(text, bytes).ok()?;
+    Some(bytes)
+}
+
+impl<'a> Fields<'a> {
+    pub fn new(body: &'a [u8]) -> Fields<'a> {
+        Fields { rest: body }
+    }
+
+    /// The first field of this name.
+    pub fn find(body: &'a [u8], name: &[u8]) -> Option<Raw<'a>> {
+        Fields::new(body)
+            .find(|(key, _)| *key == name)
+            .map(|(_, raw)| raw)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], Raw<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self.rest.iter().position(|b| !is_space(*b))?;
+            let rest = &self.rest[start..];
+            let Some(end) = rest.iter().position(|&b| b == b'=' || is_space(b)) else {
+                self.rest = &[];
+                return None;
+            };
+            if rest[end] != b'=' {
+                // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
+                self.rest = &rest[end..];
+                continue;
+            }
+            let (raw, rest_after) = read_value(&rest[end + 1..]);
+            self.rest = rest_after;
+            return Some((&rest[..end], raw));
+        }
+    }
+}
+
+fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | 0x1D | b'\t' | b',' | b'\n' | b'\r')
+}
+
+fn is_end(b: u8) -> bool {
+    matches!(b, b' ' | 0x1D | b'\n' | b'\r')
+}
+
+fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
+    match text.first() {
+        Some(b'"') => match memchr::memchr(b'"', &text[1..]) {
+            Some(end) => (Raw::Quoted(&text[1..=end]), &text[end + 2..]),
+            // The line was cut: what is there is the value.
+            None => (Raw::Quoted(&text[1..]), &[]),
+        },
+        Some(b'\'') => {
+            // Inside, a quote stands only where a program wrote one; the last is before a space.
+            let end = memchr::memchr_iter(b'\'', &text[1..])
+                .map(|i| i + 1)
+                .find(|&i| text.get(i + 1).is_none_or(|&b| is_end(b)));
+            match end {
+                Some(end) => (Raw::Nested(&text[1..end]), &text[end + 1..]),
+                None => (Raw::Nested(&text[1..]), &[]),
+            }
+        }
+        Some(b'{') => match memchr::memchr(b'}', text) {
+            Some(end) => (Raw::Nested(text[1..end].trim_ascii()), &text[end + 1..]),
+            None => (Raw::Nested(text[1..].trim_ascii()), &[]),
+        },
+        _ => {
+            let end = text.iter().position(|&b| is_end(b)).unwrap_or(text.len());
+            (Raw::Bare(&text[..end]), &text[end..])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all(body: &[u8]) -> Vec<(String, Raw<'_>)> {
+        Fields::new(body)
+            .map(|(key, raw)| (String::from_utf8_lossy(key).into_owned(), raw))
+            .collect()
+    }
+
+    #[test]
+    fn enriched_fields_are_read_with_and_without_their_separator() {
+        let want = vec![
+            ("key".to_string(), Raw::Bare(b"(null)".as_slice())),
+            ("ARCH".to_string(), Raw::Bare(b"x86_64".as_slice())),
+            ("AUID".to_string(), Raw::Quoted(b"unset".as_slice())),
+        ];
+        assert_eq!(all(b"key=(null)\x1dARCH=x86_64 AUID=\"unset\""), want);
+        assert_eq!(all(b"key=(null) ARCH=x86_64 AUID=\"unset\""), want);
+    }
+
+    #[test]
+    fn a_nested_message_ends_at_its_own_quote() {
+        let fields = all(b"pid=1 msg='op=login acct=\"o'b\" res=failed'\x1dUID=\"root\"");
+        assert_eq!(
+            fields[1].1,
+            Raw::Nested(b"op=login acct=\"o'b\" res=failed")
+        );
+        assert_eq!(fields[2], ("UID".into(), Raw::Quoted(b"root")));
+    }
+
+    #[test]
+    fn braces_hold_an_address() {
+        let fields = all(b"saddr=0200\x1dSADDR={ saddr_fam=inet laddr=203.0.113.66 lport=8000 }");
+        assert_eq!(
+            fields[1].1,
+            Raw::Nested(b"saddr_fam=inet laddr=203.0.113.66 lport=8000")
+        );
+    }
+
+    #[test]
+    fn a_word_before_a_key_is_no_part_of_it() {
+        let fields = all(b"login pid=7 old auid=4294967295");
+        assert_eq!(fields[0].0, "pid");
+        assert_eq!(fields[1].0, "auid");
+        assert_eq!(fields[1].1.id(), None);
+    }
+
+    #[test]
+    fn quoted_hex_stays_text_and_bare_hex_becomes_bytes() {
+        let bump = Bump::new();
+        assert_eq!(Raw::Quoted(b"DEADBEEF").decode(&bump), b"DEADBEEF");
+        assert_eq!(Raw::Bare(b"6964").decode(&bump), b"id");
+        assert_eq!(Raw::Bare(b"(null)").decode(&bump), b"(null)");
+        assert_eq!(Raw::Bare(b"696").decode(&bump), b"696");
+        assert_eq!(Raw::Bare(b"?").decode_some(&bump), None);
+    }
+
+    #[test]
+    fn unset_is_no_user() {
+        assert_eq!(Raw::Bare(b"4294967295").id(), None);
+        assert_eq!(Raw::Bare(b"-1").id(), None);
+        assert_eq!(Raw::Bare(b"0").id(), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_loop(body: Vec<u8>) {
+            let bump = Bump::new();
+            for (_, raw) in Fields::new(&body) {
+                raw.decode(&bump);
+                raw.id();
+            }
+        }
+
+        /// What the kernel encodes decodes to the same bytes.
+        #[test]
+        fn what_the_kernel_writes_is_read_back(value in proptest::collection::vec(any::<u8>(), 1..40)) {
+            let plain = value.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'"');
+            let written = if plain {
+                [b"\"", value.as_slice(), b"\""].concat()
+            } else {
+                hex::encode_upper(&value).into_bytes()
+            };
+            let body = [b"comm=", written.as_slice(), b" exe=\"/bin/x\""].concat();
+            let bump = Bump::new();
+            let raw = Fields::find(&body, b"comm").unwrap();
+            prop_assert_eq!(raw.decode(&bump), value.as_slice());
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A finished event → plain values: a [`Process`], or every record decoded.
+//!
+//! Place in the flow: after [`super::correlate`] let the event go, before state, intel and encoding.
+//! It gives what the records say; names that they do not carry are filled in by the lane from earlier
+//! records of the host.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use crate::model::audit::{AuditEvent, AuditRecord};
+use crate::model::process::Cut;
+use crate::model::{EventUid, Process};
+
+use super::event::Event;
+use super::execve;
+use super::fields::{Fields, Raw};
+use super::record_types::RecordType;
+use super::records::Syscall;
+
+/// The program start that this event is, where it is one: a SYSCALL that succeeded with an EXECVE, or
+/// what is left of that after a loss.
+pub fn process<'b>(
+    event: &'b Event,
+    cut: Option<Cut>,
+    host: &'b str,
+    bump: &'b Bump,
+) -> Option<Process<'b>> {
+    let mut completeness = event.completeness(cut);
+    if event.body(RecordType::EXECVE).is_none() && !completeness.no_execve {
+        return None;
+    }
+    let call = event
+        .body(RecordType::SYSCALL)
+        .map(Syscall::read)
+        .unwrap_or_default();
+    // The kernel writes EXECVE for a start that succeeded alone; without a SYSCALL it is the proof.
+    if call.success == Some(false) {
+        return None;
+    }
+    let arguments = execve::assemble(event.bodies(RecordType::EXECVE), bump);
+    completeness.args_missing = arguments.missing;
+    let cwd = event
+        .body(RecordType::CWD)
+        .and_then(|body| Fields::find(body, b"cwd"))
+        .and_then(|raw| raw.decode_some(bump));
+    Some(Process {
+        uid: EventUid::of("process", host, event.stamp),
+        host,
+        stamp: event.stamp,
+        pid: call.pid,
+        ppid: call.ppid,
+        exe: call.exe.and_then(|raw| raw.decode_some(bump)),
+        comm: call.comm.and_then(|raw| raw.decode_some(bump)),
+        argv: arguments.list,
+        cwd,
+        user: call.user,
+        effective_user: call.effective_user,
+        group: call.group,
+        effective_group: call.effective_group,
+        login_user: call.login_user,
+        session: call.session,
+        tty: call.tty,
+        keys: call.keys(bump),
+        exit: call.exit,
+        completeness,
+    })
+}
+
+/// Every record of the event with every field decoded.
+pub fn audit_event<'b>(
+    event: &'b Event,
+    cut: Option<Cut>,
+    host: &'b str,
+    bump: &'b Bump,
+) -> AuditEvent<'b> {
+    let mut records = BumpVec::new_in(bump);
+    let mut success = None;
+    for (kind, name, body) in event.records() {
+        if kind == RecordType::EOE {
+            continue;
+        }
+        let mut fields = BumpVec::with_capacity_in(32, bump);
+        decode_fields(kind, body, &mut fields, bump);
+        success = success.or_else(|| outcome(&fields));
+        records.push(AuditRecord {
+            kind: name,
+            fields: fields.into_bump_slice(),
+        });
+    }
+    AuditEvent {
+        uid: EventUid::of("audit", host, event.stamp),
+        host,
+        stamp: event.stamp,
+        success,
+        records: records.into_bump_slice(),
+        completeness: event.completeness(cut),
+    }
+}
+
+fn decode_fields<'b>(
+    kind: RecordType,
+    body: &'b [u8],
+    fields: &mut BumpVec<'b, (&'b [u8], &'b [u8])>,
+    bump: &'b Bump,
+) {
+    for (key, raw) in Fields::new(body) {
+        match raw {
+            Raw::Nested(inner) if key == b"msg" => decode_fields(kind, inner, fields, bump),
+            Raw::Bare(_) if is_encoded(kind, key) => fields.push((key, raw.decode(bump))),
+            raw => fields.push((key, raw.text())),
+        }
+    }
+}
+
+fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
+    fields.iter().find_map(|(key, value)| match *key {
+        b"success" => Some(*value == b"yes"),
+        b"res" | b"result" => Some(matches!(*value, b"success" | b"1" | b"yes")),
+        _ => None,
+    })
+}
+
+/// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
+/// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
+fn is_encoded(kind: RecordType, key: &[u8]) -> bool {
+    match key {
+        b"comm" | b"exe" | b"cwd" | b"name" | b"acct" | b"key" | b"proctitle" | b"cmd"
+        | b"ocomm" | b"path" | b"dir" | b"file" | b"watch" | b"data" | b"vm" | b"grp"
+        | b"new-name" | b"old-name" | b"invalid_context" | b"root_dir" | b"sw" | b"device" => true,
+        [b'a', b'0'..=b'9', ..] => kind == RecordType::EXECVE,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::audit::line;
+
+    fn event(lines: &[&str]) -> Event {
+        let mut event = Event::new();
+        for line in lines {
+            let record = line::read(line.as_bytes()).unwrap();
+            event.stamp = record.stamp;
+            event.push(&record);
+        }
+        event
+    }
+
+    #[test]
+    fn the_exe_of_a_memory_file_and_a_stale_title() {
+        let event = event(&[
+            "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=322 success=yes exit=0 items=1 ppid=1 pid=2 auid=1101 uid=1101 ses=38 comm=\"memfd:kworker\" exe=2F6D656D66643A6B776F726B6572202864656C6574656429 key=\"exec\"",
+            "type=EXECVE msg=audit(1.000:1): argc=1 a0=5B6B776F726B65722F303A315D20",
+            "type=CWD msg=audit(1.000:1): cwd=2F746D702F6120622F",
+            "type=PROCTITLE msg=audit(1.000:1): proctitle=\"python3\"",
+        ]);
+        let bump = Bump::new();
+        let process = process(&event, None, "web01", &bump).unwrap();
+        assert_eq!(process.exe, Some(b"/memfd:kworker (deleted)".as_slice()));
+        assert_eq!(process.argv, [b"[kworker/0:1] ".as_slice()]);
+        assert_eq!(process.cwd, Some(b"/tmp/a b/".as_slice()));
+    }
+
+    #[test]
+    fn a_start_that_failed_is_no_process() {
+        let event = event(&[
+            "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=no exit=-2 items=0 ppid=1 pid=2",
+        ]);
+        let bump = Bump::new();
+        assert!(process(&event, None, "web01", &bump).is_none());
+        let audit = audit_event(&event, None, "web01", &bump);
+        assert_eq!(audit.success, Some(false));
+    }
+
+    #[test]
+    fn a_start_that_lost_its_arguments_is_told_as_that() {
+        let event = event(&[
+            "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=yes exit=0 items=2 ppid=1 pid=2",
+        ]);
+        let bump = Bump::new();
+        let process = process(&event, Some(Cut::TimedOut), "web01", &bump).unwrap();
+        assert!(process.argv.is_empty() && process.completeness.no_execve);
+        assert_eq!(process.completeness.paths_missing, 2);
+    }
+}

@@ -1,0 +1,232 @@
+//! The fields of the records that trailhound looks into: SYSCALL, and those about authentication.
+//!
+//! Place in the flow: [`super::normalise`] and the lane read them here, once for each event. Values
+//! are taken as the record has them; nothing is looked up elsewhere.
+
+use bumpalo::Bump;
+
+use crate::model::Stamp;
+use crate::model::audit::{AuthKind, AuthRecord};
+use crate::model::process::Account;
+
+use super::fields::{Fields, Raw};
+use super::record_types::RecordType;
+
+/// A SYSCALL record, with the names of its ENRICHED part.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Syscall<'a> {
+    pub success: Option<bool>,
+    pub exit: Option<i64>,
+    pub pid: Option<u32>,
+    pub ppid: Option<u32>,
+    pub login_user: Account<'a>,
+    pub user: Account<'a>,
+    pub group: Account<'a>,
+    pub effective_user: Account<'a>,
+    pub effective_group: Account<'a>,
+    pub session: Option<u32>,
+    pub tty: Option<&'a [u8]>,
+    pub comm: Option<Raw<'a>>,
+    pub exe: Option<Raw<'a>>,
+    pub key: Option<Raw<'a>>,
+}
+
+impl<'a> Syscall<'a> {
+    pub fn read(body: &'a [u8]) -> Syscall<'a> {
+        let mut call = Syscall::default();
+        for (key, raw) in Fields::new(body) {
+            match key {
+                b"success" => call.success = Some(raw.text() == b"yes"),
+                b"exit" => call.exit = raw.number(),
+                b"ppid" => call.ppid = raw.id(),
+                b"pid" => call.pid = raw.id(),
+                b"auid" => call.login_user.id = raw.id(),
+                b"uid" => call.user.id = raw.id(),
+                b"gid" => call.group.id = raw.id(),
+                b"euid" => call.effective_user.id = raw.id(),
+                b"egid" => call.effective_group.id = raw.id(),
+                b"tty" => call.tty = some(raw),
+                b"ses" => call.session = raw.id(),
+                b"comm" => call.comm = Some(raw),
+                b"exe" => call.exe = Some(raw),
+                b"key" => call.key = Some(raw),
+                b"AUID" => call.login_user.name = name(raw),
+                b"UID" => call.user.name = name(raw),
+                b"GID" => call.group.name = name(raw),
+                b"EUID" => call.effective_user.name = name(raw),
+                b"EGID" => call.effective_group.name = name(raw),
+                _ => {}
+            }
+        }
+        call
+    }
+
+    /// The keys of the rules that matched; several are parted by 0x01 (kernel/audit.c, audit_log_key
+    /// writes one; audisp and auditctl join them so).
+    pub fn keys<'b>(&self, bump: &'b Bump) -> &'b [&'b [u8]]
+    where
+        'a: 'b,
+    {
+        match self.key.and_then(|raw| raw.decode_some(bump)) {
+            Some(keys) if keys.contains(&1) => {
+                let parts = keys.split(|&b| b == 1).filter(|key| !key.is_empty());
+                bumpalo::collections::Vec::from_iter_in(parts, bump).into_bump_slice()
+            }
+            Some(key) => bump.alloc_slice_copy(&[key]),
+            None => &[],
+        }
+    }
+}
+
+fn some(raw: Raw<'_>) -> Option<&[u8]> {
+    match raw.text() {
+        b"(none)" | b"(null)" | b"?" | b"" => None,
+        text => Some(text),
+    }
+}
+
+/// A name of the ENRICHED part; auditd writes `unset` for 4294967295 and `unknown(1000)` for an id
+/// that it could not look up (audit-userspace auparse/interpret.c).
+fn name(raw: Raw<'_>) -> Option<&[u8]> {
+    match raw.text() {
+        b"unset" | b"" | b"?" => None,
+        text if text.starts_with(b"unknown(") => None,
+        text => Some(text),
+    }
+}
+
+/// What a record type says of an authentication; `None` for every other type.
+pub fn auth_kind(kind: RecordType) -> Option<AuthKind> {
+    Some(match kind {
+        RecordType::USER_AUTH => AuthKind::Authentication,
+        RecordType::USER_ACCT => AuthKind::Account,
+        RecordType::CRED_ACQ | RecordType::CRED_REFR => AuthKind::Credentials,
+        RecordType::LOGIN => AuthKind::Assigned,
+        RecordType::USER_START => AuthKind::SessionStart,
+        RecordType::USER_END | RecordType::USER_LOGOUT => AuthKind::SessionEnd,
+        RecordType::USER_LOGIN => AuthKind::Login,
+        RecordType::USER_CMD => AuthKind::Command,
+        _ => return None,
+    })
+}
+
+/// Reads a record about an authentication.
+pub fn read_auth<'b>(
+    kind: AuthKind,
+    stamp: Stamp,
+    body: &'b [u8],
+    bump: &'b Bump,
+) -> AuthRecord<'b> {
+    let mut record = AuthRecord {
+        kind,
+        stamp,
+        pid: None,
+        user: Account::default(),
+        login_user: Account::default(),
+        session: None,
+        success: None,
+        operation: None,
+        account: None,
+        id: Account::default(),
+        exe: None,
+        hostname: None,
+        address: None,
+        terminal: None,
+        command: None,
+    };
+    take_fields(&mut record, body, bump, true);
+    record
+}
+
+fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, outer: bool) {
+    // LOGIN names the old values first, as `old-auid=` or `old auid=` (kernel/auditsc.c,
+    // audit_log_set_loginuid): the last of a name is the new one.
+    for (key, raw) in Fields::new(body) {
+        match key {
+            b"pid" => record.pid = raw.id(),
+            b"uid" if outer => record.user.id = raw.id(),
+            b"auid" if outer => record.login_user.id = raw.id(),
+            b"ses" if outer => record.session = raw.id(),
+            b"msg" if outer => {
+                if let Raw::Nested(inner) = raw {
+                    take_fields(record, inner, bump, false);
+                }
+            }
+            b"op" => record.operation = some(raw),
+            b"acct" => record.account = raw.decode_some(bump),
+            b"id" => record.id.id = raw.id(),
+            b"exe" => record.exe = raw.decode_some(bump),
+            b"hostname" => record.hostname = some(raw),
+            b"addr" => record.address = some(raw),
+            b"terminal" => record.terminal = some(raw),
+            b"cmd" => record.command = raw.decode_some(bump),
+            b"res" | b"result" => {
+                record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes"))
+            }
+            b"UID" => record.user.name = name(raw),
+            b"AUID" => record.login_user.name = name(raw),
+            b"ID" => record.id.name = name(raw),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    const STAMP: Stamp = Stamp {
+        time: Timestamp(0),
+        serial: 0,
+    };
+
+    #[test]
+    fn a_syscall_with_names_is_read() {
+        let body = b"arch=c000003e syscall=59 success=yes exit=0 a0=1 items=2 ppid=7 pid=8 auid=1102 uid=0 gid=0 euid=0 tty=(none) ses=4294967295 comm=\"id\" exe=\"/usr/bin/id\" key=6578656301736574\x1dAUID=\"alice\" UID=\"root\" GID=\"unknown(0)\"";
+        let (bump, call) = (Bump::new(), Syscall::read(body));
+        assert_eq!(
+            (call.pid, call.ppid, call.session, call.tty),
+            (Some(8), Some(7), None, None)
+        );
+        assert_eq!(
+            call.login_user,
+            Account {
+                id: Some(1102),
+                name: Some(b"alice")
+            }
+        );
+        assert_eq!(
+            call.group,
+            Account {
+                id: Some(0),
+                name: None
+            }
+        );
+        assert_eq!(call.keys(&bump), [b"exec".as_slice(), b"set"]);
+    }
+
+    #[test]
+    fn a_failed_logon_is_read() {
+        let body = b"pid=6513 uid=0 auid=4294967295 ses=4294967295 msg='op=login acct=28696E76616C6964207573657229 exe=\"/usr/sbin/sshd\" hostname=? addr=203.0.113.66 terminal=sshd res=failed'\x1dUID=\"root\" AUID=\"unset\"";
+        let bump = Bump::new();
+        let record = read_auth(AuthKind::Login, STAMP, body, &bump);
+        assert_eq!(record.account, Some(b"(invalid user)".as_slice()));
+        assert_eq!(record.address, Some(b"203.0.113.66".as_slice()));
+        assert_eq!((record.hostname, record.success), (None, Some(false)));
+        assert_eq!(record.login_user, Account::default());
+    }
+
+    #[test]
+    fn login_tells_the_new_session() {
+        let bump = Bump::new();
+        for body in [
+            b"pid=2558 uid=0 old-auid=4294967295 auid=1102 tty=(none) old-ses=4294967295 ses=36 res=1".as_slice(),
+            b"login pid=2558 uid=0 old auid=4294967295 new auid=1102 old ses=4294967295 new ses=36 res=1",
+        ] {
+            let record = read_auth(AuthKind::Assigned, STAMP, body, &bump);
+            assert_eq!((record.pid, record.login_user.id, record.session), (Some(2558), Some(1102), Some(36)));
+            assert_eq!(record.success, Some(true));
+        }
+    }
+}

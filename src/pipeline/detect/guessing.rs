@@ -1,0 +1,373 @@
+//! A source address that failed to log on several times and then got in (high), or did not (medium).
+//!
+//! Place in the flow: it sees the logons of one host in order. Getting in is told at once. Not getting
+//! in is told once the address has been silent for [`QUIET_MS`] or its window is over, so that one
+//! story makes one alert.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::alert::{Evidence, Rule};
+use crate::model::logon::LogonActivity;
+use crate::model::settings::Guessing;
+use crate::model::{Alert, EventUid, Logon, Severity, Timestamp};
+
+/// An address that is silent for this long has given up.
+const QUIET_MS: i64 = 60_000;
+
+/// Failed logons that an alert names; it counts all.
+const MOST_EVIDENCE: usize = 20;
+
+/// Account names that an alert names.
+const MOST_NAMES: usize = 10;
+
+/// OCSF Authentication: Logon.
+const TYPE_LOGON: u32 = 300_201;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Source {
+    first: Timestamp,
+    newest: Timestamp,
+    /// Offset of the input record behind the first failure.
+    offset: i64,
+    failures: u32,
+    /// Told as medium; getting in after that is still worth an alert.
+    told: bool,
+    names: Vec<Box<str>>,
+    evidence: Vec<(EventUid, Timestamp)>,
+}
+
+/// The addresses that failed to log on to one host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guesses {
+    sources: BTreeMap<IpAddr, Source>,
+    next_due: Option<Timestamp>,
+    /// Addresses that were forgotten because the bound was reached.
+    pub dropped: u64,
+}
+
+impl Guesses {
+    /// Takes one logon. `offset` is that of the input record it began with; `most` bounds the addresses.
+    pub fn take(
+        &mut self,
+        logon: &Logon,
+        offset: i64,
+        rule: &Guessing,
+        most: usize,
+        tell: &mut dyn FnMut(Alert),
+    ) {
+        let Some(ip) = logon
+            .src_ip
+            .filter(|_| logon.activity == LogonActivity::Logon)
+        else {
+            return;
+        };
+        if logon.success {
+            let guessed = self.sources.remove(&ip).filter(|source| {
+                source.failures >= rule.failures
+                    && logon.stamp.time.since(source.newest) <= rule.window_ms
+            });
+            if let Some(source) = guessed {
+                tell(got_in(&source, ip, logon));
+            }
+            return;
+        }
+        if !self.sources.contains_key(&ip) && self.sources.len() >= most {
+            self.forget_oldest(&logon.host, rule, tell);
+        }
+        let source = self.sources.entry(ip).or_insert_with(|| Source {
+            first: logon.stamp.time,
+            newest: logon.stamp.time,
+            offset,
+            failures: 0,
+            told: false,
+            names: Vec::new(),
+            evidence: Vec::new(),
+        });
+        source.add(logon);
+        let due = source.due(rule);
+        self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+    }
+
+    /// Tells the addresses that have given up, and forgets those whose window is over.
+    pub fn advance(
+        &mut self,
+        now: Timestamp,
+        host: &str,
+        rule: &Guessing,
+        tell: &mut dyn FnMut(Alert),
+    ) {
+        if self.next_due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.sources.retain(|ip, source| {
+            if now >= source.due(rule) && !source.told {
+                source.told = true;
+                tell_given_up(source, *ip, host, rule, tell);
+            }
+            now.since(source.newest) <= rule.window_ms
+        });
+        self.next_due = self.sources.values().map(|source| source.next(rule)).min();
+    }
+
+    /// The input has ended.
+    pub fn finish(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
+        for (ip, source) in std::mem::take(&mut self.sources) {
+            if !source.told {
+                tell_given_up(&source, ip, host, rule, tell);
+            }
+        }
+        self.next_due = None;
+    }
+
+    /// Offset of the oldest failure that still counts.
+    pub fn first_offset(&self) -> Option<i64> {
+        self.sources.values().map(|source| source.offset).min()
+    }
+
+    fn forget_oldest(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
+        let oldest = self
+            .sources
+            .iter()
+            .min_by_key(|(_, source)| source.newest)
+            .map(|(ip, _)| *ip);
+        if let Some((ip, source)) = oldest.and_then(|ip| self.sources.remove_entry(&ip)) {
+            self.dropped += 1;
+            if !source.told {
+                tell_given_up(&source, ip, host, rule, tell);
+            }
+        }
+    }
+}
+
+impl Source {
+    fn add(&mut self, logon: &Logon) {
+        self.newest = self.newest.max(logon.stamp.time);
+        self.failures = self.failures.saturating_add(1);
+        if self.evidence.len() < MOST_EVIDENCE {
+            self.evidence.push((logon.uid, logon.stamp.time));
+        }
+        let name = match &logon.user.name {
+            Some(name) => String::from_utf8_lossy(name).into_owned(),
+            None => return,
+        };
+        if self.names.len() < MOST_NAMES && !self.names.iter().any(|known| **known == name) {
+            self.names.push(name.into());
+        }
+    }
+
+    /// When it counts as given up.
+    fn due(&self, rule: &Guessing) -> Timestamp {
+        self.newest
+            .plus(QUIET_MS)
+            .min(self.first.plus(rule.window_ms))
+    }
+
+    fn next(&self, rule: &Guessing) -> Timestamp {
+        if self.told {
+            self.newest.plus(rule.window_ms + 1)
+        } else {
+            self.due(rule)
+        }
+    }
+
+    fn proof(&self) -> Vec<Evidence> {
+        let failed = self.evidence.iter().map(|(uid, time)| Evidence {
+            uid: *uid,
+            type_uid: TYPE_LOGON,
+            time: *time,
+        });
+        failed.collect()
+    }
+
+    fn names(&self) -> String {
+        self.names.join(", ")
+    }
+}
+
+fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
+    let user = logon.user.name.as_deref().map(String::from_utf8_lossy);
+    let who = user.as_deref().unwrap_or("an unnamed user").to_string();
+    let mut evidence = source.proof();
+    evidence.push(Evidence {
+        uid: logon.uid,
+        type_uid: TYPE_LOGON,
+        time: logon.stamp.time,
+    });
+    Alert {
+        uid: logon.uid.derive(Rule::GuessedLogon.id()),
+        rule: Rule::GuessedLogon,
+        severity: Severity::High,
+        host: logon.host.clone(),
+        time: logon.stamp.time,
+        title: format!(
+            "{ip} got in as {who} after {} failed logons",
+            source.failures
+        ),
+        message: format!(
+            "{ip} failed to log on to {} {} times (as {}) and then got in as {who} by {}.",
+            shown_host(&logon.host),
+            source.failures,
+            source.names(),
+            logon.service
+        ),
+        user: Some(who.into()),
+        src_ip: Some(ip),
+        first_seen: source.first,
+        evidence,
+        evidence_total: source.failures + 1,
+        hits: Vec::new(),
+    }
+}
+
+fn tell_given_up(
+    source: &Source,
+    ip: IpAddr,
+    host: &str,
+    rule: &Guessing,
+    tell: &mut dyn FnMut(Alert),
+) {
+    let Some((first, _)) = source
+        .evidence
+        .first()
+        .filter(|_| source.failures >= rule.failures)
+    else {
+        return;
+    };
+    tell(Alert {
+        uid: first.derive(Rule::GuessingLogon.id()),
+        rule: Rule::GuessingLogon,
+        severity: Severity::Medium,
+        host: host.into(),
+        time: source.newest,
+        title: format!("{ip} failed to log on {} times", source.failures),
+        message: format!(
+            "{ip} failed to log on to {} {} times (as {}) and did not get in.",
+            shown_host(host),
+            source.failures,
+            source.names()
+        ),
+        user: source.names.first().cloned(),
+        src_ip: Some(ip),
+        first_seen: source.first,
+        evidence: source.proof(),
+        evidence_total: source.failures,
+        hits: Vec::new(),
+    });
+}
+
+fn shown_host(host: &str) -> &str {
+    if host.is_empty() {
+        "a host without a name"
+    } else {
+        host
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Stamp;
+    use crate::model::logon::Principal;
+
+    fn logon(ms: i64, success: bool) -> Logon {
+        let stamp = Stamp {
+            time: Timestamp(ms),
+            serial: ms as u64,
+        };
+        Logon {
+            uid: EventUid::of("logon", "web01", stamp),
+            host: "web01".into(),
+            stamp,
+            activity: LogonActivity::Logon,
+            success,
+            service: "sshd".into(),
+            exe: None,
+            user: Principal {
+                name: Some(b"deploy".as_slice().into()),
+                id: None,
+            },
+            actor: None,
+            src_ip: "203.0.113.66".parse().ok(),
+            src_host: None,
+            method: None,
+            terminal: None,
+            session: None,
+            pid: None,
+            command: None,
+            unknown_user: false,
+            started: stamp.time,
+            duration_ms: None,
+            logon_uid: None,
+            records: Vec::new(),
+        }
+    }
+
+    const RULE: Guessing = Guessing {
+        failures: 3,
+        window_ms: 600_000,
+    };
+
+    fn run(logons: &[Logon]) -> Vec<Alert> {
+        let (mut guesses, mut alerts) = (Guesses::default(), Vec::new());
+        for logon in logons {
+            guesses.advance(logon.stamp.time, "web01", &RULE, &mut |alert| {
+                alerts.push(alert)
+            });
+            guesses.take(logon, 0, &RULE, 100, &mut |alert| alerts.push(alert));
+            let saved = serde_json::to_vec(&guesses).unwrap();
+            guesses = serde_json::from_slice(&saved).unwrap();
+        }
+        guesses.finish("web01", &RULE, &mut |alert| alerts.push(alert));
+        alerts
+    }
+
+    #[test]
+    fn guesses_that_get_in_are_one_high_alert_with_their_proof() {
+        let logons = [
+            logon(1, false),
+            logon(2, false),
+            logon(3, false),
+            logon(4, true),
+        ];
+        let alerts = run(&logons);
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(
+            (alerts[0].severity, alerts[0].evidence.len()),
+            (Severity::High, 4)
+        );
+        assert_eq!(alerts[0].evidence[3].uid, logons[3].uid);
+    }
+
+    #[test]
+    fn guesses_that_do_not_get_in_are_one_medium_alert() {
+        let mut logons: Vec<_> = (0..30).map(|n| logon(n * 1000, false)).collect();
+        assert_eq!(
+            run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium]
+        );
+        // Silence, and then a good logon within the window: that is worth knowing.
+        logons.push(logon(200_000, true));
+        assert_eq!(
+            run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium, Severity::High]
+        );
+    }
+
+    #[test]
+    fn a_mistyped_password_is_no_alert_and_old_failures_do_not_count() {
+        assert!(run(&[logon(1, false), logon(2, false), logon(3, true)]).is_empty());
+        let old = [
+            logon(1, false),
+            logon(2, false),
+            logon(3, false),
+            logon(700_000, true),
+        ];
+        assert_eq!(
+            run(&old).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium]
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! What several classes share: metadata, device, users, hits.
+
+use std::net::IpAddr;
+
+use crate::model::audit::AuditRecord;
+use crate::model::process::{Account, Completeness};
+use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
+
+use super::super::json::{Object, string};
+
+/// `"product":{…},"version":…`, the same in every document.
+const PRODUCT: &str = concat!(
+    r#""product":{"name":"trailhound","vendor_name":"trailhound","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""},"version":"1.8.0""#
+);
+
+/// `metadata` of an event that has a kernel stamp.
+pub fn metadata(
+    o: &mut Object<'_>,
+    uid: EventUid,
+    stamp: Stamp,
+    more: impl FnOnce(&mut Object<'_>),
+) {
+    o.object("metadata", |m| {
+        m.raw(PRODUCT);
+        let hex = uid.to_hex();
+        m.plain("uid", std::str::from_utf8(&hex).unwrap_or_default());
+        m.raw(r#""log_name":"audit""#);
+        m.display("original_event_uid", stamp);
+        more(m);
+    });
+}
+
+/// `metadata` of an event that has none.
+pub fn plain_metadata(o: &mut Object<'_>, uid: EventUid, more: impl FnOnce(&mut Object<'_>)) {
+    o.object("metadata", |m| {
+        m.raw(PRODUCT);
+        let hex = uid.to_hex();
+        m.plain("uid", std::str::from_utf8(&hex).unwrap_or_default());
+        more(m);
+    });
+}
+
+/// `device`: the host that the event is of.
+pub fn device(o: &mut Object<'_>, host: &str) {
+    o.object("device", |d| {
+        if host.is_empty() {
+            d.raw(r#""name":"unknown""#);
+        } else {
+            d.text("hostname", host.as_bytes());
+        }
+        d.raw(r#""type_id":0,"type":"Unknown""#);
+    });
+}
+
+/// A user: `uid` is text of the number. Nothing where neither is known.
+pub fn user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
+    if who.id.is_none() && who.name.is_none() {
+        return;
+    }
+    o.object(key, |u| {
+        if let Some(id) = who.id {
+            u.number_as_text("uid", id);
+        }
+        u.text_if("name", who.name);
+    });
+}
+
+/// `enrichments` and `observables` of the hits on an event, with its other observables.
+pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<IpAddr>)]) {
+    if !hits.is_empty() {
+        o.objects("enrichments", hits, |e, hit| {
+            e.text("name", hit.field.as_bytes());
+            e.text("value", hit.observed.as_bytes());
+            e.raw(r#""type":"indicator""#);
+            e.text("provider", hit.indicator.file.as_bytes());
+            e.object("data", |d| hit_data(d, hit));
+        });
+    }
+    let addresses = || {
+        addresses
+            .iter()
+            .filter_map(|(name, ip)| ip.map(|ip| (*name, ip)))
+    };
+    if addresses().next().is_none() && hits.is_empty() {
+        return;
+    }
+    let told = |hit: &&Hit| {
+        !addresses().any(|(name, ip)| *name == *hit.field && ip.to_string() == *hit.observed)
+    };
+    let items = addresses().map(Ok).chain(hits.iter().filter(told).map(Err));
+    o.objects("observables", items, |b, item| match item {
+        Ok((name, ip)) => {
+            b.plain("name", name).display("value", ip);
+            b.raw(r#""type_id":2,"type":"IP Address""#);
+        }
+        Err(hit) => {
+            b.text("name", hit.field.as_bytes())
+                .text("value", hit.observed.as_bytes());
+            b.raw(observable_type(hit.indicator.kind));
+        }
+    });
+}
+
+/// Which indicator, from which file, over which bytes.
+pub fn hit_data(d: &mut Object<'_>, hit: &Hit) {
+    d.plain("kind", hit.indicator.kind.as_str());
+    d.text("indicator", hit.indicator.value.as_bytes());
+    d.text("file", hit.indicator.file.as_bytes());
+    d.number("line", hit.indicator.line);
+    d.number("start", hit.span.0).number("end", hit.span.1);
+}
+
+/// `observable.type_id` and its caption.
+pub fn observable_type(kind: IndicatorKind) -> &'static str {
+    match kind {
+        IndicatorKind::Ipv4 | IndicatorKind::Ipv6 | IndicatorKind::Cidr => {
+            r#""type_id":2,"type":"IP Address""#
+        }
+        IndicatorKind::Domain => r#""type_id":1,"type":"Hostname""#,
+        IndicatorKind::Url => r#""type_id":6,"type":"URL String""#,
+        IndicatorKind::Md5 | IndicatorKind::Sha1 | IndicatorKind::Sha256 => {
+            r#""type_id":8,"type":"Hash""#
+        }
+    }
+}
+
+/// Under `unmapped`: whether the event was whole, and if not, what is missing.
+pub fn completeness(u: &mut Object<'_>, completeness: &Completeness) {
+    let Some(cut) = completeness.cut else {
+        u.bool("complete", true);
+        return;
+    };
+    u.bool("complete", false).plain("cut", cut.as_str());
+    let missing = [
+        (completeness.no_syscall, "SYSCALL"),
+        (completeness.no_execve, "EXECVE"),
+        (completeness.no_proctitle, "PROCTITLE"),
+        (completeness.paths_missing > 0, "PATH"),
+        (completeness.args_missing > 0, "arguments"),
+    ];
+    let missing = missing.iter().filter(|(is, _)| *is);
+    u.array("missing", missing, |out, (_, what)| {
+        string(out, what.as_bytes())
+    });
+}
+
+/// Records as objects of their fields. A name that comes twice in a record gets a number.
+pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
+    u.objects("records", records, |r, record| {
+        r.text("type", record.kind);
+        // A bloom filter: most records have no name twice, and are not searched for one.
+        let mut seen = 0u64;
+        for (i, (key, value)) in record.fields.iter().enumerate() {
+            let name = String::from_utf8_lossy(key);
+            let bit = 1u64
+                << (key
+                    .iter()
+                    .fold(0u64, |h, &b| h.wrapping_mul(31).wrapping_add(b as u64))
+                    & 63);
+            let before = if seen & bit == 0 && *key != b"type" {
+                0
+            } else {
+                record.fields[..i].iter().filter(|(k, _)| k == key).count()
+                    + (*key == b"type") as usize
+            };
+            seen |= bit;
+            match (
+                before,
+                key.iter().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'[' | b']' | b'.')
+                }),
+            ) {
+                (0, true) => r.text(&name, value),
+                (0, false) => r.escaped_key(key, "", value),
+                (n, _) => r.escaped_key(key, &format!("_{}", n + 1), value),
+            };
+        }
+    });
+}

@@ -1,0 +1,230 @@
+//! The hosts of a lane: their state, by name, and how much of it is open.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::model::process::Cut;
+use crate::model::settings::{Limits, Waits};
+use crate::model::{Settings, Timestamp};
+use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
+use crate::pipeline::audit::event::Event;
+use crate::pipeline::audit::line::Record;
+use crate::pipeline::detect::Guesses;
+use crate::pipeline::state::{Logons, Names};
+
+/// Events whose memory is kept for the next ones.
+const MOST_SPARE: usize = 256;
+
+/// All that a lane remembers of one host.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Host {
+    /// As the lines name it.
+    pub bytes: Box<[u8]>,
+    /// For people, and for events.
+    pub name: Box<str>,
+    pub buffer: HostBuffer,
+    pub logons: Logons,
+    pub names: Names,
+    pub guesses: Guesses,
+    /// Arrival clock at its newest line.
+    pub arrived: Timestamp,
+    /// The lane's count of lines at its newest.
+    seen: u64,
+}
+
+/// The hosts of a lane.
+pub struct Hosts {
+    all: Vec<Host>,
+    by_name: HashMap<Box<[u8]>, usize, FixedState>,
+    /// Most lines are of the host of the line before.
+    last: usize,
+    spare: Vec<Box<Event>>,
+    lines: u64,
+    next_age: u64,
+    open_events: usize,
+    open_bytes: usize,
+    limits: Limits,
+    waits: Waits,
+}
+
+impl Hosts {
+    pub fn new(settings: &Settings) -> Hosts {
+        Hosts {
+            all: Vec::new(),
+            by_name: HashMap::with_hasher(FixedState::default()),
+            last: 0,
+            spare: Vec::new(),
+            lines: 0,
+            next_age: 0,
+            open_events: 0,
+            open_bytes: 0,
+            limits: settings.limits.clone(),
+            waits: settings.waits.clone(),
+        }
+    }
+
+    pub fn restore(settings: &Settings, all: Vec<Host>) -> Hosts {
+        let mut hosts = Hosts::new(settings);
+        for host in all {
+            hosts.open_events += host.buffer.len();
+            hosts.open_bytes += host.buffer.bytes();
+            hosts.lines = hosts.lines.max(host.seen);
+            let newest = host.buffer.ages().max().map_or(0, |age| age + 1);
+            hosts.next_age = hosts.next_age.max(newest);
+            hosts.by_name.insert(host.bytes.clone(), hosts.all.len());
+            hosts.all.push(host);
+        }
+        hosts
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn open_events(&self) -> usize {
+        self.open_events
+    }
+
+    pub fn open_bytes(&self) -> usize {
+        self.open_bytes
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Host> {
+        self.all.iter()
+    }
+
+    pub fn get_mut(&mut self, host: usize) -> &mut Host {
+        &mut self.all[host]
+    }
+
+    pub fn find(&mut self, name: &[u8]) -> Option<usize> {
+        if self
+            .all
+            .get(self.last)
+            .is_some_and(|host| &*host.bytes == name)
+        {
+            return Some(self.last);
+        }
+        let host = *self.by_name.get(name)?;
+        self.last = host;
+        Some(host)
+    }
+
+    pub fn add(&mut self, name: &[u8]) -> usize {
+        let host = self.all.len();
+        self.all.push(Host {
+            bytes: name.into(),
+            name: String::from_utf8_lossy(name).into(),
+            ..Host::default()
+        });
+        self.by_name.insert(name.into(), host);
+        self.last = host;
+        host
+    }
+
+    /// The hosts that were silent longest, highest number first, so that each can be forgotten without
+    /// moving the next.
+    pub fn silent_longest(&self, many: usize) -> Vec<usize> {
+        let mut hosts: Vec<usize> = (0..self.all.len()).collect();
+        let many = many.min(hosts.len());
+        if many > 0 && many < hosts.len() {
+            hosts.select_nth_unstable_by_key(many - 1, |&host| self.all[host].seen);
+        }
+        hosts.truncate(many);
+        hosts.sort_unstable_by_key(|&host| std::cmp::Reverse(host));
+        hosts
+    }
+
+    /// Forgets a host that has nothing open.
+    pub fn forget(&mut self, host: usize) {
+        let gone = self.all.swap_remove(host);
+        self.by_name.remove(&gone.bytes);
+        if let Some(moved) = self.all.get(host) {
+            self.by_name.insert(moved.bytes.clone(), host);
+        }
+        self.last = 0;
+    }
+
+    /// Gives a record to its host; false where its event had gone out.
+    pub fn push(&mut self, host: usize, record: &Record<'_>, now: Timestamp, offset: i64) -> bool {
+        let host = &mut self.all[host];
+        self.lines += 1;
+        host.seen = self.lines;
+        host.arrived = now;
+        let before = host.buffer.bytes();
+        let arrival = Arrival {
+            now,
+            offset,
+            age: self.next_age,
+        };
+        let push = host.buffer.push(record, arrival, &mut self.spare);
+        if push == Push::New {
+            self.next_age += 1;
+            self.open_events += 1;
+        }
+        self.open_bytes += host.buffer.bytes() - before;
+        push != Push::Late
+    }
+
+    pub fn pop_due(&mut self, host: usize, now: Timestamp) -> Option<(Box<Event>, Option<Cut>)> {
+        let popped = self.all[host].buffer.pop_due(now, &self.waits)?;
+        Some(self.gone(popped))
+    }
+
+    pub fn pop_last(&mut self, host: usize) -> Option<(Box<Event>, Option<Cut>)> {
+        let popped = self.all[host].buffer.pop_last()?;
+        Some(self.gone(popped))
+    }
+
+    pub fn pop_finished(&mut self, host: usize) -> Option<Box<Event>> {
+        let event = self.all[host].buffer.pop_finished()?;
+        Some(self.gone((event, None)).0)
+    }
+
+    /// Takes out the oldest event of a host that is over its bound.
+    pub fn pop_over_bound(&mut self, host: usize) -> Option<(Box<Event>, Option<Cut>)> {
+        let buffer = &mut self.all[host].buffer;
+        if buffer.len() <= self.limits.events_per_host
+            && buffer.bytes() <= self.limits.bytes_per_host
+        {
+            return None;
+        }
+        let oldest = buffer.oldest()?;
+        let popped = buffer.pop_evicted(oldest)?;
+        Some(self.gone(popped))
+    }
+
+    /// When the bound of the lane is reached: the age up to which events must go, the oldest twentieth.
+    pub fn age_over_bound(&self) -> Option<u64> {
+        if self.open_events <= self.limits.events && self.open_bytes <= self.limits.bytes {
+            return None;
+        }
+        let mut ages: Vec<u64> = self
+            .all
+            .iter()
+            .flat_map(|host| host.buffer.ages())
+            .collect();
+        let at = (ages.len() / 20).min(ages.len().checked_sub(1)?);
+        Some(*ages.select_nth_unstable(at).1)
+    }
+
+    pub fn pop_evicted(&mut self, host: usize, age: u64) -> Option<(Box<Event>, Option<Cut>)> {
+        let popped = self.all[host].buffer.pop_evicted(age)?;
+        Some(self.gone(popped))
+    }
+
+    /// Keeps the memory of an event that has been told.
+    pub fn recycle(&mut self, mut event: Box<Event>) {
+        if self.spare.len() < MOST_SPARE {
+            event.reset();
+            self.spare.push(event);
+        }
+    }
+
+    fn gone(&mut self, popped: (Box<Event>, Option<Cut>)) -> (Box<Event>, Option<Cut>) {
+        self.open_events -= 1;
+        self.open_bytes -= popped.0.bytes();
+        popped
+    }
+}

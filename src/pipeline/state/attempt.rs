@@ -1,0 +1,253 @@
+//! A logon in the making: what the records of one process have said so far.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::audit::{AuthKind, AuthRecord};
+use crate::model::logon::{LogonActivity, Method, Principal};
+use crate::model::{EventUid, Logon, Stamp, Timestamp};
+
+/// Records of one logon that are kept by name; a guesser can make more.
+const MOST_RECORDS: usize = 32;
+
+/// The pieces of one connection, sudo, su or cron job, by the process that asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub first: Stamp,
+    pub newest: Timestamp,
+    /// Offset of the input record of its first event, for reading it again.
+    pub offset: i64,
+    pub service: Box<str>,
+    exe: Option<Box<[u8]>>,
+    /// The account named in USER_AUTH and USER_ACCT.
+    account: Option<Box<[u8]>>,
+    /// The account named in USER_START: for sudo it is the new user, where the others name who asked.
+    target: Option<Box<[u8]>>,
+    unknown_user: bool,
+    src_ip: Option<IpAddr>,
+    src_host: Option<Box<str>>,
+    terminal: Option<Box<[u8]>>,
+    method: Option<Method>,
+    command: Option<Box<[u8]>>,
+    login_user: Principal,
+    user: Principal,
+    session: Option<u32>,
+    /// The newest word on whether it got in.
+    success: Option<bool>,
+    /// It has been told as failed; what follows is joined without telling again.
+    pub told: bool,
+    records: Vec<Stamp>,
+}
+
+impl Attempt {
+    pub fn new(record: &AuthRecord<'_>, offset: i64) -> Attempt {
+        Attempt {
+            first: record.stamp,
+            newest: record.stamp.time,
+            offset,
+            service: service_of(record.exe),
+            exe: None,
+            account: None,
+            target: None,
+            unknown_user: false,
+            src_ip: None,
+            src_host: None,
+            terminal: None,
+            method: None,
+            command: None,
+            login_user: Principal::default(),
+            user: Principal::default(),
+            session: None,
+            success: None,
+            told: false,
+            records: Vec::new(),
+        }
+    }
+
+    /// Joins a record of the same process.
+    pub fn join(&mut self, record: &AuthRecord<'_>) {
+        self.newest = self.newest.max(record.stamp.time);
+        if self.records.len() < MOST_RECORDS {
+            self.records.push(record.stamp);
+        }
+        if let Some(exe) = record.exe {
+            self.service = service_of(Some(exe));
+            self.exe = Some(exe.into());
+        }
+        self.join_user(record);
+        if let Some(ip) = record.address.and_then(read_ip) {
+            self.src_ip = Some(ip);
+        }
+        if let Some(host) = record.hostname
+            && read_ip(host).is_none()
+        {
+            self.src_host = Some(String::from_utf8_lossy(host).into());
+        }
+        self.terminal = record.terminal.map(Into::into).or(self.terminal.take());
+        self.command = record.command.map(Into::into).or(self.command.take());
+        self.session = record.session.or(self.session);
+        if record.kind == AuthKind::Authentication {
+            self.method = method_of(record).or(self.method);
+        }
+        // A word on the credentials is none on the logon.
+        if !matches!(record.kind, AuthKind::Credentials | AuthKind::Assigned) {
+            self.success = record.success.or(self.success);
+        }
+    }
+
+    fn join_user(&mut self, record: &AuthRecord<'_>) {
+        match record.account {
+            // What sshd writes for a name that the host does not know: hex of "(invalid user)", or
+            // "(unknown)"; the name as typed is in USER_AUTH.
+            Some(b"(invalid user)" | b"(unknown)" | b"(unknown user)") => self.unknown_user = true,
+            Some(account) => {
+                self.account = Some(account.into());
+                if record.kind == AuthKind::SessionStart {
+                    self.target = self.account.clone();
+                }
+            }
+            None => {}
+        }
+        let fill = |known: &mut Principal, id: Option<u32>, name: Option<&[u8]>| {
+            known.id = id.or(known.id);
+            known.name = name.map(Into::into).or(known.name.take());
+        };
+        fill(
+            &mut self.login_user,
+            record.login_user.id,
+            record.login_user.name,
+        );
+        fill(&mut self.user, record.user.id, record.user.name);
+        if record.kind == AuthKind::Login && record.id.id.is_some() {
+            fill(&mut self.login_user, record.id.id, record.id.name);
+        }
+    }
+
+    /// Whether a record can be of this logon: process ids come round.
+    pub fn takes(&self, record: &AuthRecord<'_>) -> bool {
+        record.stamp.time.since(self.newest) <= 120_000
+            && record
+                .exe
+                .is_none_or(|exe| self.exe.is_none() || service_of(Some(exe)) == self.service)
+    }
+
+    /// A switch of user inside a session, rather than a logon.
+    pub fn is_switch(&self) -> bool {
+        matches!(
+            &*self.service,
+            "sudo" | "su" | "doas" | "pkexec" | "runuser" | "sudoedit"
+        )
+    }
+
+    /// The newest word was no.
+    pub fn failed(&self) -> bool {
+        self.success == Some(false)
+    }
+
+    /// sudo that opened no PAM session: the command was allowed, and that is all there is.
+    pub fn ran_a_command(&self) -> bool {
+        self.success == Some(true) && self.command.is_some() && self.is_switch()
+    }
+
+    /// The logon as it stands. `decided`: the record that decided it. `name_of` knows earlier names.
+    pub fn logon<'n>(
+        &self,
+        host: &str,
+        pid: u32,
+        success: bool,
+        decided: Stamp,
+        name_of: impl Fn(u32) -> Option<&'n [u8]>,
+    ) -> Logon {
+        let named = |who: &Principal| Principal {
+            id: who.id,
+            name: who
+                .name
+                .clone()
+                .or_else(|| who.id.and_then(&name_of).map(Into::into)),
+        };
+        let switch = self.is_switch();
+        let actor = named(if self.login_user.id.is_some() {
+            &self.login_user
+        } else {
+            &self.user
+        });
+        let user = if switch {
+            self.switched_to()
+        } else {
+            let login = named(&self.login_user);
+            Principal {
+                name: self.account.clone().or(login.name),
+                id: login.id,
+            }
+        };
+        Logon {
+            uid: EventUid::of(
+                if success { "logon" } else { "logon-failed" },
+                host,
+                if success { decided } else { self.first },
+            ),
+            host: host.into(),
+            stamp: decided,
+            activity: if switch {
+                LogonActivity::Switch
+            } else {
+                LogonActivity::Logon
+            },
+            success,
+            service: self.service.clone(),
+            exe: self.exe.clone(),
+            user,
+            actor: switch.then_some(actor),
+            src_ip: self.src_ip,
+            src_host: self.src_host.clone(),
+            method: self.method,
+            terminal: self.terminal.clone(),
+            session: self.session,
+            pid: Some(pid),
+            command: self.command.clone(),
+            unknown_user: self.unknown_user && !success,
+            started: self.first.time,
+            duration_ms: None,
+            logon_uid: None,
+            records: self.records.clone(),
+        }
+    }
+
+    /// Who a switch was to. su names them in every record; sudo when the session starts, and for one
+    /// that failed it is root, because `-u` stands in no record of it.
+    fn switched_to(&self) -> Principal {
+        let name = match (&self.target, &*self.service) {
+            (Some(target), _) => Some(target.clone()),
+            (None, "sudo" | "sudoedit") => Some(b"root".as_slice().into()),
+            (None, _) => self.account.clone(),
+        };
+        Principal { name, id: None }
+    }
+}
+
+/// The program's name; the parts that sshd was cut into since OpenSSH 9.8 are sshd.
+pub fn service_of(exe: Option<&[u8]>) -> Box<str> {
+    let name = exe
+        .and_then(|exe| exe.rsplit(|&b| b == b'/').next())
+        .unwrap_or_default();
+    match name {
+        b"sshd-session" | b"sshd-auth" => "sshd".into(),
+        name => String::from_utf8_lossy(name).into(),
+    }
+}
+
+pub fn read_ip(text: &[u8]) -> Option<IpAddr> {
+    let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(ip.to_canonical())
+}
+
+/// `op=PAM:authentication` is PAM asking for a secret; `op=pubkey` (sshd with Red Hat's audit patch)
+/// is a key.
+fn method_of(record: &AuthRecord<'_>) -> Option<Method> {
+    match record.operation? {
+        b"PAM:authentication" => Some(Method::Password),
+        operation if operation.starts_with(b"pubkey") => Some(Method::PublicKey),
+        _ => None,
+    }
+}
