@@ -54,7 +54,12 @@ pub struct Context<'c> {
 
 impl Logons {
     /// Takes one record; `tell` gets what it decides.
-    pub fn take(&mut self, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    pub fn take(
+        &mut self,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Logon),
+    ) {
         let Some(pid) = record.pid else {
             return;
         };
@@ -70,7 +75,8 @@ impl Logons {
         }
         if fits != Some(true) {
             self.make_room(context, tell);
-            self.attempts.insert(pid, Attempt::new(record, context.offset));
+            self.attempts
+                .insert(pid, Attempt::new(record, context.offset));
         }
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
@@ -85,7 +91,12 @@ impl Logons {
     }
 
     /// Tells the failed logons that have been silent long enough.
-    pub fn advance(&mut self, now: Timestamp, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    pub fn advance(
+        &mut self,
+        now: Timestamp,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Logon),
+    ) {
         if self.next_due.is_none_or(|due| now < due) {
             return;
         }
@@ -99,9 +110,10 @@ impl Logons {
         for (_, pid) in due {
             self.tell_failed(pid, context, tell);
             // A process that was told to have failed may still get in, for as long as sshd lets it try.
-            let over = self.attempts.get(&pid).is_some_and(|attempt| {
-                !attempt.told || now.since(attempt.newest) >= 120_000
-            });
+            let over = self
+                .attempts
+                .get(&pid)
+                .is_some_and(|attempt| !attempt.told || now.since(attempt.newest) >= 120_000);
             if over {
                 self.attempts.remove(&pid);
             }
@@ -109,13 +121,23 @@ impl Logons {
         self.next_due = self
             .attempts
             .values()
-            .map(|attempt| attempt.newest.plus(if attempt.told { 120_000 } else { context.wait_ms }))
+            .map(|attempt| {
+                attempt.newest.plus(if attempt.told {
+                    120_000
+                } else {
+                    context.wait_ms
+                })
+            })
             .min();
     }
 
     /// The input has ended: tells every failed logon that is still in the making.
     pub fn finish(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
-        let mut pids: Vec<(Timestamp, u32)> = self.attempts.iter().map(|(pid, a)| (a.newest, *pid)).collect();
+        let mut pids: Vec<(Timestamp, u32)> = self
+            .attempts
+            .iter()
+            .map(|(pid, a)| (a.newest, *pid))
+            .collect();
         pids.sort_unstable();
         for (_, pid) in pids {
             self.close(pid, context, tell);
@@ -137,7 +159,8 @@ impl Logons {
     /// USER_START. Both are of a logon that was told.
     fn belongs_to_a_session(&self, pid: u32, record: &AuthRecord<'_>) -> bool {
         let told = |session: &Session| {
-            session.logon.session == record.session && service_of(record.exe) == session.logon.service
+            session.logon.session == record.session
+                && service_of(record.exe) == session.logon.service
         };
         match record.kind {
             AuthKind::Login | AuthKind::SessionStart => {
@@ -152,7 +175,13 @@ impl Logons {
         }
     }
 
-    fn open(&mut self, pid: u32, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    fn open(
+        &mut self,
+        pid: u32,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Logon),
+    ) {
         let Some(attempt) = self.attempts.remove(&pid) else {
             return;
         };
@@ -175,7 +204,13 @@ impl Logons {
         tell(logon);
     }
 
-    fn end(&mut self, pid: u32, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    fn end(
+        &mut self,
+        pid: u32,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Logon),
+    ) {
         let service = service_of(record.exe);
         let session = match self.sessions.get(&pid) {
             Some(session) if session.logon.service == service => self.sessions.remove(&pid),
@@ -213,7 +248,9 @@ impl Logons {
         }
         attempt.told = true;
         let (success, first) = (!attempt.failed(), attempt.first);
-        tell(attempt.logon(context.host, pid, success, first, |id| context.names.get(id)));
+        tell(attempt.logon(context.host, pid, success, first, |id| {
+            context.names.get(id)
+        }));
     }
 
     fn close(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Logon)) {
@@ -225,7 +262,11 @@ impl Logons {
         if self.attempts.len() < context.most {
             return;
         }
-        let oldest = self.attempts.iter().min_by_key(|(_, attempt)| attempt.newest).map(|(pid, _)| *pid);
+        let oldest = self
+            .attempts
+            .iter()
+            .min_by_key(|(_, attempt)| attempt.newest)
+            .map(|(pid, _)| *pid);
         if let Some(pid) = oldest {
             self.dropped += 1;
             self.close(pid, context, tell);
@@ -233,7 +274,11 @@ impl Logons {
     }
 
     fn drop_oldest_session(&mut self) {
-        let oldest = self.sessions.iter().min_by_key(|(_, session)| session.order).map(|(pid, _)| *pid);
+        let oldest = self
+            .sessions
+            .iter()
+            .min_by_key(|(_, session)| session.order)
+            .map(|(pid, _)| *pid);
         if let Some(pid) = oldest {
             self.dropped += 1;
             self.sessions.remove(&pid);
