@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let config = run::load(&args.file, &Beside::process())?;
+    let config = run::load(&args.file, Beside::process())?;
     std::io::stdout()
         .write_all(describe(&config).as_bytes())
         .context("writing to stdout")?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
 use super::{Failure, logging};
 use crate::config::{self, Beside, Config};
@@ -63,31 +64,34 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             beside.flags.push((key, flag, value.clone()));
         }
     }
-    let config = load(&args.config, &beside)?;
+    let config = load(&args.config, beside)?;
     logging::start(args.log_format, &args.log_level)?;
     crate::runtime::run(config)?;
     Ok(())
 }
 
 /// Reads a configuration, and asks librdkafka about its properties too.
-pub(super) fn load(path: &Path, beside: &Beside) -> Result<Config, Failure> {
-    let config = config::load(path, beside)?;
-    for (name, value) in &config.kafka.properties {
-        let mut client = ClientConfig::new();
-        client.set(name, value.reveal());
-        // librdkafka's own words would hold the value.
-        if let Err(KafkaError::ClientConfig(code, ..)) = client.create_native_config() {
-            return Err(Failure::Configuration(format!(
-                "{}: librdkafka refuses 'kafka.properties' \"{name}\" ({code:?}); expected a name and a value of its \
-                 CONFIGURATION.md, in this build{}",
-                path.display(),
-                if cfg!(feature = "ssl") {
-                    ""
-                } else {
-                    " (without the feature 'ssl': no TLS, no SASL)"
-                },
-            )));
+pub(super) fn load(path: &Path, mut beside: Beside) -> Result<Config, Failure> {
+    beside.judge = Some(judge);
+    Ok(config::load(path, &beside)?)
+}
+
+fn judge(name: &str, value: &str) -> Option<String> {
+    let mut client = ClientConfig::new();
+    client.set(name, value);
+    // librdkafka's own words would hold the value.
+    match client.create_native_config() {
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Some(format!("librdkafka knows no '{name}'"))
         }
+        Err(_) => Some(format!(
+            "librdkafka refuses the value of '{name}'{}",
+            if cfg!(feature = "ssl") {
+                ""
+            } else {
+                " (this build has neither TLS nor SASL)"
+            },
+        )),
+        Ok(_) => None,
     }
-    Ok(config)
 }

@@ -52,6 +52,7 @@ pub(super) struct Layers<'a> {
 /// The merged tree, read key by key.
 pub(super) struct Reader<'a> {
     tree: Map<String, Value>,
+    defaults: Map<String, Value>,
     file: &'a str,
     /// Where a section begins, for keys that are missing in it.
     sections: BTreeMap<String, String>,
@@ -70,8 +71,9 @@ impl<'a> Layers<'a> {
         }
         .document();
         let environment = environment(self.environment, &mut mistakes);
+        let defaults = defaults();
         let mut builder = config::Config::builder()
-            .add_source(defaults())
+            .add_source(defaults.clone())
             .add_source(file)
             .add_source(environment);
         for (key, flag, value) in self.flags {
@@ -90,6 +92,7 @@ impl<'a> Layers<'a> {
         };
         Reader {
             tree,
+            defaults: defaults.0,
             file: self.file,
             sections,
             mistakes,
@@ -98,50 +101,53 @@ impl<'a> Layers<'a> {
 }
 
 impl Reader<'_> {
+    /// Reads a key; where that is a mistake, its default stands in, so that no other check trips.
     pub(super) fn field<T: Readable>(&mut self, path: &str) -> T {
-        let Some(value) = self.find(path) else {
+        let Some(value) = find(&self.tree, path) else {
             return T::default();
         };
         match T::read(value, text_only(value.origin())) {
-            Some(read) => read,
-            None => {
-                let what = format!("'{path}' cannot be {}", show(value, path));
-                let place = self.place(path);
+            Ok(read) => read,
+            Err(wrong) => {
+                let what = format!("'{path}' cannot be {}", show(wrong, path));
+                let place = self.place_of(path, wrong.origin());
                 self.mistakes.add(place, what, T::FORM);
-                T::default()
+                find(&self.defaults, path)
+                    .and_then(|value| T::read(value, false).ok())
+                    .unwrap_or_default()
             }
         }
-    }
-
-    fn find(&self, path: &str) -> Option<&Value> {
-        let mut parts = path.split('.');
-        let mut value = self.tree.get(parts.next()?)?;
-        for part in parts {
-            match &value.kind {
-                ValueKind::Table(table) => value = table.get(part)?,
-                _ => return None,
-            }
-        }
-        Some(value)
     }
 
     /// Where the value of a key was written; where it was not, the section that it is missing in.
     pub(super) fn place(&self, path: &str) -> String {
-        let origin = self.find(path).and_then(Value::origin);
+        let origin = find(&self.tree, path).and_then(Value::origin);
         self.place_of(path, origin)
     }
 
     pub(super) fn place_of(&self, path: &str, origin: Option<&str>) -> String {
         match origin {
             Some(ENVIRONMENT) => variable(path),
-            Some(DEFAULTS) | None => path
+            Some(place) if !place.starts_with(DEFAULTS) => place.to_owned(),
+            _ => path
                 .rsplit_once('.')
                 .and_then(|(section, _)| self.sections.get(section))
                 .map_or(self.file, String::as_str)
                 .to_owned(),
-            Some(place) => place.to_owned(),
         }
     }
+}
+
+fn find<'t>(tree: &'t Map<String, Value>, path: &str) -> Option<&'t Value> {
+    let mut parts = path.split('.');
+    let mut value = tree.get(parts.next()?)?;
+    for part in parts {
+        match &value.kind {
+            ValueKind::Table(table) => value = table.get(part)?,
+            _ => return None,
+        }
+    }
+    Some(value)
 }
 
 /// The environment variable that sets a key.
@@ -300,6 +306,7 @@ impl Walk<'_> {
                 Value::new(Some(&origin), ValueKind::Table(inner))
             }
             (Some(_), other) => {
+                self.sections.insert(name.to_owned(), place.clone());
                 let what = format!("'{name}' is {}", article(other.type_str()));
                 self.mistakes
                     .add(place, what, format!("the section [{name}]"));

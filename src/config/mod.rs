@@ -28,6 +28,8 @@ pub struct Beside {
     pub environment: BTreeMap<OsString, OsString>,
     /// Key, flag, value: the last layer.
     pub flags: Vec<(&'static str, &'static str, String)>,
+    /// Says what is wrong with a property, to who knows librdkafka; never with its value.
+    pub judge: Option<fn(&str, &str) -> Option<String>>,
 }
 
 impl Beside {
@@ -35,7 +37,7 @@ impl Beside {
     pub fn process() -> Beside {
         Beside {
             environment: std::env::vars_os().collect(),
-            flags: Vec::new(),
+            ..Beside::default()
         }
     }
 }
@@ -81,7 +83,7 @@ pub fn parse(
         flags: &beside.flags,
     }
     .merge();
-    trusted::check(reader, directory, &beside.environment)
+    trusted::check(reader, directory, beside)
 }
 
 /// All that the daemon needs to know.
@@ -190,6 +192,7 @@ mod tests {
         let beside = Beside {
             environment,
             flags: vec![("kafka.group", "--group", "from-flag".to_owned())],
+            judge: None,
         };
         parse("t.toml", text, Path::new("."), &beside)
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::layers::{Reader, text_only};
 use super::value::{OrOff, Properties, Property};
 use super::written::{self, Written};
-use super::{Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
+use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
 use crate::model::Settings;
 use crate::model::settings::{Guessing, Limits, Waits};
 
@@ -34,13 +34,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn check(
     mut reader: Reader<'_>,
     directory: &Path,
-    environment: &BTreeMap<OsString, OsString>,
+    beside: &Beside,
 ) -> Result<Config, ConfigError> {
     let written = Written::read(&mut reader);
     let mut check = Check {
         reader,
         directory,
-        environment,
+        beside,
     };
     let config = Config {
         kafka: check.kafka(written.kafka),
@@ -76,7 +76,7 @@ pub(super) fn check(
 struct Check<'a> {
     reader: Reader<'a>,
     directory: &'a Path,
-    environment: &'a BTreeMap<OsString, OsString>,
+    beside: &'a Beside,
 }
 
 impl Check<'_> {
@@ -176,16 +176,22 @@ impl Check<'_> {
                         .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
                         .map_err(|error| format!("{}: {error}", path.display()))
                 }
-                Property::Env(variable) => match self.environment.get(&OsString::from(&variable)) {
-                    Some(value) => value
-                        .to_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| format!("environment variable {variable}: not UTF-8")),
-                    None => Err(format!("environment variable {variable}: not set")),
-                },
+                Property::Env(variable) => {
+                    match self.beside.environment.get(&OsString::from(&variable)) {
+                        Some(value) => value
+                            .to_str()
+                            .map(str::to_owned)
+                            .ok_or_else(|| format!("environment variable {variable}: not UTF-8")),
+                        None => Err(format!("environment variable {variable}: not set")),
+                    }
+                }
             };
             match value {
                 Ok(text) => {
+                    if let Some(what) = self.beside.judge.and_then(|judge| judge(&name, &text)) {
+                        let expected = "a name and a value that librdkafka knows";
+                        self.reader.mistakes.add(place, what, expected);
+                    }
                     properties.insert(name, Secret::new(text));
                 }
                 Err(what) => self.reader.mistakes.add(
@@ -350,7 +356,8 @@ fn is_server(server: &str) -> bool {
     let server = server.split_once("://").map_or(server, |(_, rest)| rest);
     let (host, port) = match server.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
-        Some(_) => (server, None),
+        // A bare IPv6 address, or a port too many.
+        Some(_) => return server.parse::<std::net::Ipv6Addr>().is_ok(),
         None => (server, None),
     };
     let port_is_fine = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
@@ -366,7 +373,15 @@ mod tests {
         for right in ["localhost", "k1:9092", "[::1]:9092", "SASL_SSL://k1:9093"] {
             assert!(is_server(right), "{right}");
         }
-        for wrong in ["", ":9092", "k1:0", "k1:99999", "k1:port", "k1 k2:9092"] {
+        for wrong in [
+            "",
+            ":9092",
+            "k1:9092:1",
+            "k1:0",
+            "k1:99999",
+            "k1:port",
+            "k1 k2:9092",
+        ] {
             assert!(!is_server(wrong), "{wrong}");
         }
     }

@@ -20,7 +20,9 @@ pub trait Readable: Sized + Default {
 
     /// `text_only`: the value comes from a place that has nothing but text (the environment, a flag),
     /// so numbers, truth values and lists are read from text too.
-    fn read(value: &Value, text_only: bool) -> Option<Self>;
+    ///
+    /// An error is the value that is wrong: this one, or one within it.
+    fn read(value: &Value, text_only: bool) -> Result<Self, &Value>;
 }
 
 fn text(value: &Value) -> Option<&str> {
@@ -47,48 +49,56 @@ fn count(value: &Value, text_only: bool) -> Option<u64> {
     }
 }
 
-fn list<T>(value: &Value, text_only: bool, item: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+fn list<T>(
+    value: &Value,
+    text_only: bool,
+    item: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, &Value> {
     match &value.kind {
-        ValueKind::Array(values) => values.iter().map(|v| item(text(v)?)).collect(),
+        ValueKind::Array(values) => values
+            .iter()
+            .map(|value| text(value).and_then(&item).ok_or(value))
+            .collect(),
         ValueKind::String(text) if text_only => text
             .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty())
             .map(item)
-            .collect(),
-        _ => None,
+            .collect::<Option<_>>()
+            .ok_or(value),
+        _ => Err(value),
     }
 }
 
 impl Readable for String {
     const FORM: &'static str = "a text in quotes";
 
-    fn read(value: &Value, _: bool) -> Option<String> {
-        text(value).map(str::to_owned)
+    fn read(value: &Value, _: bool) -> Result<String, &Value> {
+        text(value).map(str::to_owned).ok_or(value)
     }
 }
 
 impl Readable for bool {
     const FORM: &'static str = "true or false";
 
-    fn read(value: &Value, text_only: bool) -> Option<bool> {
-        truth(value, text_only)
+    fn read(value: &Value, text_only: bool) -> Result<bool, &Value> {
+        truth(value, text_only).ok_or(value)
     }
 }
 
 impl Readable for u64 {
     const FORM: &'static str = "a whole number";
 
-    fn read(value: &Value, text_only: bool) -> Option<u64> {
-        count(value, text_only)
+    fn read(value: &Value, text_only: bool) -> Result<u64, &Value> {
+        count(value, text_only).ok_or(value)
     }
 }
 
 impl Readable for Duration {
     const FORM: &'static str = "a duration such as \"200ms\", \"5s\", \"2m\" or \"1h30m\"";
 
-    fn read(value: &Value, _: bool) -> Option<Duration> {
-        duration(text(value)?)
+    fn read(value: &Value, _: bool) -> Result<Duration, &Value> {
+        text(value).and_then(duration).ok_or(value)
     }
 }
 
@@ -100,11 +110,13 @@ impl Readable for Size {
     const FORM: &'static str =
         "a size such as \"64KiB\", \"48MiB\", \"1GiB\", or a number of bytes";
 
-    fn read(value: &Value, text_only: bool) -> Option<Size> {
+    fn read(value: &Value, text_only: bool) -> Result<Size, &Value> {
         match text(value) {
-            Some(text) => size(text).map(Size),
-            None => count(value, text_only).map(Size),
+            Some(text) => size(text),
+            None => count(value, text_only),
         }
+        .map(Size)
+        .ok_or(value)
     }
 }
 
@@ -118,18 +130,22 @@ impl<T> Default for OrOff<T> {
     }
 }
 
-fn or_off<T>(value: &Value, text_only: bool, read: impl Fn(&str) -> Option<T>) -> Option<OrOff<T>> {
+fn or_off<T>(
+    value: &Value,
+    text_only: bool,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<OrOff<T>, &Value> {
     match (truth(value, text_only), text(value)) {
-        (Some(false), _) | (_, Some("")) => Some(OrOff(None)),
-        (_, Some(text)) => read(text).map(|on| OrOff(Some(on))),
-        _ => None,
+        (Some(false), _) | (_, Some("")) => Ok(OrOff(None)),
+        (_, Some(text)) => read(text).map(|on| OrOff(Some(on))).ok_or(value),
+        _ => Err(value),
     }
 }
 
 impl Readable for OrOff<String> {
     const FORM: &'static str = "a text in quotes, or false";
 
-    fn read(value: &Value, text_only: bool) -> Option<OrOff<String>> {
+    fn read(value: &Value, text_only: bool) -> Result<OrOff<String>, &Value> {
         or_off(value, text_only, |text| Some(text.to_owned()))
     }
 }
@@ -137,7 +153,7 @@ impl Readable for OrOff<String> {
 impl Readable for OrOff<SocketAddr> {
     const FORM: &'static str = "an address and port such as \"127.0.0.1:9464\", or false";
 
-    fn read(value: &Value, text_only: bool) -> Option<OrOff<SocketAddr>> {
+    fn read(value: &Value, text_only: bool) -> Result<OrOff<SocketAddr>, &Value> {
         or_off(value, text_only, |text| text.parse().ok())
     }
 }
@@ -145,7 +161,7 @@ impl Readable for OrOff<SocketAddr> {
 impl Readable for Vec<PathBuf> {
     const FORM: &'static str = "a list of paths such as [\"/etc/trailhound/intel.txt\"]";
 
-    fn read(value: &Value, text_only: bool) -> Option<Vec<PathBuf>> {
+    fn read(value: &Value, text_only: bool) -> Result<Vec<PathBuf>, &Value> {
         list(value, text_only, |text| {
             (!text.is_empty()).then(|| PathBuf::from(text))
         })
@@ -156,7 +172,7 @@ impl Readable for Vec<Kind> {
     const FORM: &'static str =
         "a list out of \"process\", \"logon\", \"flow\", \"alert\" and \"audit\"";
 
-    fn read(value: &Value, text_only: bool) -> Option<Vec<Kind>> {
+    fn read(value: &Value, text_only: bool) -> Result<Vec<Kind>, &Value> {
         list(value, text_only, |text| text.parse().ok())
     }
 }
@@ -164,7 +180,7 @@ impl Readable for Vec<Kind> {
 impl Readable for Vec<IpNet> {
     const FORM: &'static str = "a list of networks such as [\"10.0.0.0/8\", \"fc00::/7\"]";
 
-    fn read(value: &Value, text_only: bool) -> Option<Vec<IpNet>> {
+    fn read(value: &Value, text_only: bool) -> Result<Vec<IpNet>, &Value> {
         list(value, text_only, |text| text.parse().ok())
     }
 }
@@ -192,22 +208,26 @@ impl Readable for Properties {
     const FORM: &'static str =
         "librdkafka names with texts, numbers, true or false, { file = \"…\" } or { env = \"…\" }";
 
-    fn read(value: &Value, _: bool) -> Option<Properties> {
+    fn read(value: &Value, _: bool) -> Result<Properties, &Value> {
         let mut all = Properties::default();
         // Twice, so that what the environment says stands last, under whichever spelling.
         flatten(value, "", &mut all, false)?;
         flatten(value, "", &mut all, true)?;
-        Some(all)
+        Ok(all)
     }
 }
 
 /// `security.protocol = "ssl"` without quotes is TOML for nested tables, and no environment variable
 /// can hold a dot: both spellings become the dotted name.
-fn flatten(value: &Value, name: &str, all: &mut Properties, from_text: bool) -> Option<()> {
-    let origin = value.origin().map(str::to_owned);
-    let property = match &value.kind {
+fn flatten<'v>(
+    value: &'v Value,
+    name: &str,
+    all: &mut Properties,
+    from_text: bool,
+) -> Result<(), &'v Value> {
+    let (origin, property) = match &value.kind {
         ValueKind::Table(table) => match secret(table) {
-            Some(secret) if !name.is_empty() => secret,
+            Some((place, secret)) if !name.is_empty() => (place, secret),
             _ => {
                 for (key, value) in table {
                     let inner = match name {
@@ -216,33 +236,34 @@ fn flatten(value: &Value, name: &str, all: &mut Properties, from_text: bool) -> 
                     };
                     flatten(value, &inner, all, from_text)?;
                 }
-                return Some(());
+                return Ok(());
             }
         },
-        ValueKind::String(text) => Property::Plain(text.clone()),
-        ValueKind::Boolean(truth) => Property::Plain(truth.to_string()),
-        ValueKind::I64(number) => Property::Plain(number.to_string()),
-        ValueKind::Float(number) => Property::Plain(number.to_string()),
-        _ => return None,
+        ValueKind::String(text) => (value.origin(), Property::Plain(text.clone())),
+        ValueKind::Boolean(truth) => (value.origin(), Property::Plain(truth.to_string())),
+        ValueKind::I64(number) => (value.origin(), Property::Plain(number.to_string())),
+        ValueKind::Float(number) => (value.origin(), Property::Plain(number.to_string())),
+        _ => return Err(value),
     };
-    let is_text = super::layers::text_only(origin.as_deref());
+    let is_text = super::layers::text_only(origin);
     if is_text == from_text {
         let name = if is_text {
             name.replace('_', ".")
         } else {
             name.to_owned()
         };
-        all.0.insert(name, (property, origin));
+        all.0.insert(name, (property, origin.map(str::to_owned)));
     }
-    Some(())
+    Ok(())
 }
 
-fn secret(table: &config::Map<String, Value>) -> Option<Property> {
+/// Where the secret is named, and what names it.
+fn secret(table: &config::Map<String, Value>) -> Option<(Option<&str>, Property)> {
     let mut entries = table.iter();
     match (entries.next(), entries.next()) {
         (Some((key, value)), None) => match (key.as_str(), text(value)?) {
-            ("file", path) => Some(Property::File(PathBuf::from(path))),
-            ("env", name) => Some(Property::Env(name.to_owned())),
+            ("file", path) => Some((value.origin(), Property::File(PathBuf::from(path)))),
+            ("env", name) => Some((value.origin(), Property::Env(name.to_owned()))),
             _ => None,
         },
         _ => None,

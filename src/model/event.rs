@@ -20,10 +20,7 @@ pub struct Stamp {
 impl fmt::Display for Stamp {
     /// As the kernel writes it: `SECONDS.MILLIS:SERIAL`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (s, ms) = (
-            self.time.0.div_euclid(1000),
-            self.time.0.rem_euclid(1000),
-        );
+        let (s, ms) = (self.time.0.div_euclid(1000), self.time.0.rem_euclid(1000));
         write!(f, "{s}.{ms:03}:{}", self.serial)
     }
 }
@@ -114,7 +111,9 @@ impl std::str::FromStr for Kind {
         Kind::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("'{text}' is no kind; expected process, logon, flow, alert or audit"))
+            .ok_or_else(|| {
+                format!("'{text}' is no kind; expected process, logon, flow, alert or audit")
+            })
     }
 }
 

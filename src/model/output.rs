@@ -137,7 +137,10 @@ mod tests {
         assert_eq!(all[0].value, b"{1}");
         assert_eq!(all[1].value, b"junk\n\xff");
         assert_eq!((all[1].key, all[1].offset), (b"web01".as_slice(), 7));
-        assert_eq!((all[2].key, all[2].value), (b"db01".as_slice(), b"{2}".as_slice()));
+        assert_eq!(
+            (all[2].key, all[2].value),
+            (b"db01".as_slice(), b"{2}".as_slice())
+        );
         assert_eq!(out.ndjson(), b"{1}\n{2}\n");
         out.clear();
         assert!(out.is_empty() && out.bytes() == 0);

@@ -91,7 +91,11 @@ impl Lane {
     /// Takes one input record. `now` is the arrival clock: it must not go back, and may stand still
     /// (`replay` passes the same time always, and waits then end by the host's own time alone).
     pub fn step(&mut self, now: Timestamp, input: Input<'_>, intel: &IntelSet, out: &mut Outputs) {
-        let Lane { opener, flows, state } = self;
+        let Lane {
+            opener,
+            flows,
+            state,
+        } = self;
         state.stats.records += 1;
         state.stats.bytes += input.value.len() as u64;
         let mut call = Call { now, intel, out };
@@ -104,7 +108,9 @@ impl Lane {
                 let tell = input.offset >= state.told_before;
                 let read = flows.read(input.value, &mut |flow| {
                     state.stats.lines += 1;
-                    state.desk.flow(&flow, tell, &state.settings, &mut state.stats, &mut call);
+                    state
+                        .desk
+                        .flow(&flow, tell, &state.settings, &mut state.stats, &mut call);
                 });
                 if let Err(reject) = read {
                     state.stats.lines += 1;
@@ -152,7 +158,11 @@ impl Lane {
     /// Offset of the first record of the oldest event that is still open; the committed offset must
     /// not pass it. `None`: nothing is open.
     pub fn hold(&self) -> Option<i64> {
-        self.state.hosts.iter().filter_map(|host| host.buffer.first_offset()).min()
+        self.state
+            .hosts
+            .iter()
+            .filter_map(|host| host.buffer.first_offset())
+            .min()
     }
 
     /// Offset from which reading again rebuilds logons in the making and counters of failed logons;
@@ -163,7 +173,9 @@ impl Lane {
             let logons = host.logons.first_offset();
             logons.into_iter().chain(host.guesses.first_offset()).min()
         });
-        first.min().map(|first| self.hold().map_or(first, |hold| first.min(hold)))
+        first
+            .min()
+            .map(|first| self.hold().map_or(first, |hold| first.min(hold)))
     }
 
     /// Tells a new lane that events whose first record stands before `offset` have gone out: they
@@ -174,7 +186,12 @@ impl Lane {
 
     /// The newest event time seen.
     pub fn event_time(&self) -> Option<Timestamp> {
-        self.state.hosts.iter().map(|host| host.buffer.newest()).max().filter(|time| time.0 > 0)
+        self.state
+            .hosts
+            .iter()
+            .map(|host| host.buffer.newest())
+            .max()
+            .filter(|time| time.0 > 0)
     }
 
     pub fn open_events(&self) -> usize {

@@ -1,30 +1,198 @@
-//! Kafka, files, HTTP, signals: everything impure. (Stand-in.)
+//! The daemon: Kafka, files, HTTP, signals and threads around the pure pipeline.
+//!
+//! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
+//! a record's way: [`worker`] (the loop) with [`rebalance`], [`handover`] (lanes come and go), [`seat`]
+//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`] (what may be
+//! committed). Beside it: [`client`] (settings), [`topics`], [`intel`], [`view`], [`http`],
+//! [`shutdown`].
+//!
+//! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
+//! signals, the reload of indicators. The runtime refuses to know an audit line, an event or a schema,
+//! and how it was started: `cli` does.
 
+mod client;
+mod clock;
+mod eof;
+mod handover;
+mod http;
+mod intel;
+mod offsets;
+mod rebalance;
+mod seat;
+mod shutdown;
+mod sink;
+pub mod topics;
+mod view;
+mod worker;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::pipeline::intel::IntelSet;
+use crate::telemetry::Metrics;
 
-pub mod topics;
+pub use shutdown::Stop;
+pub use topics::check_topics;
 
-/// Asks the daemon to end, as SIGTERM does.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+/// One try to reach the brokers at start.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Pause between two tries.
+const RETRY: Duration = Duration::from_secs(1);
 
-impl Stop {
-    pub fn new() -> Stop {
-        Stop::default()
-    }
-
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// What all threads of one daemon share.
+struct Shared {
+    config: Config,
+    metrics: Metrics,
+    intel: ArcSwap<IntelSet>,
+    view: view::LiveView,
+    stop: Stop,
 }
 
+/// Runs the daemon until SIGTERM or SIGINT.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    run_until(config, Stop::new())
+    let stop = Stop::new();
+    daemon(config, stop.clone(), shutdown::signals(stop))
 }
 
-pub fn run_until(_config: Config, _stop: Stop) -> anyhow::Result<()> {
-    anyhow::bail!("the daemon is not in this build")
+/// Runs the very same daemon until it is told to stop; signals are left alone.
+pub fn run_until(config: Config, stop: Stop) -> anyhow::Result<()> {
+    daemon(config, stop, std::future::pending())
+}
+
+fn daemon(
+    config: Config,
+    stop: Stop,
+    signals: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+) -> anyhow::Result<()> {
+    let metrics = Metrics::new().context("metrics")?;
+    let (set, seen) = intel::load_first(&config.intel.files, &metrics)?;
+    let shared = Arc::new(Shared {
+        view: view::LiveView::new(config.workers),
+        metrics,
+        intel: ArcSwap::from_pointee(set),
+        config,
+        stop,
+    });
+    let waits = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the thread for HTTP and signals")?;
+    let result = waits.block_on(async {
+        if let Some(address) = shared.config.http {
+            let listener = http::bind(address).await?;
+            tokio::spawn(http::serve(listener, Arc::clone(&shared)));
+        }
+        let stop = shared.stop.clone();
+        tokio::spawn(async move {
+            if let Err(error) = signals.await {
+                tracing::error!(%error, "signals");
+                stop.stop();
+            }
+        });
+        tokio::spawn(intel::keep_fresh(Arc::clone(&shared), seen));
+        supervise(&shared).await
+    });
+    // Requests and reloads that are under way have nobody left to serve.
+    waits.shutdown_background();
+    result
+}
+
+/// Starts the workers and waits for their end. One that fails ends them all.
+async fn supervise(shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let starter = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("start".into())
+        .spawn(move || start(&starter, &ended))
+        .context("starting a thread")?;
+
+    let mut result = Ok(());
+    let overdue = async {
+        shared.stop.wait().await;
+        tokio::time::sleep(shared.config.shutdown_deadline).await;
+    };
+    tokio::pin!(overdue);
+    loop {
+        tokio::select! {
+            end = ends.recv() => match end {
+                None => return result,
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::error!("{error:#}");
+                    shared.stop.stop();
+                    result = result.and(Err(error));
+                }
+            },
+            () = &mut overdue => {
+                let late = anyhow!("not all was handed over within {} s; what was not committed is read again",
+                    shared.config.shutdown_deadline.as_secs_f64());
+                return result.and(Err(late));
+            }
+        }
+    }
+}
+
+/// Waits for the brokers, checks the topics, starts the workers.
+fn start(shared: &Arc<Shared>, ended: &mpsc::UnboundedSender<anyhow::Result<()>>) {
+    // Nobody listens any more where the daemon is past its deadline.
+    let tell = |end| drop(ended.send(end));
+    match wait_for_topics(shared) {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return tell(Err(error.into())),
+    }
+    shared.view.start();
+    for id in 0..shared.config.workers {
+        let (shared, ended) = (Arc::clone(shared), ended.clone());
+        let spawned = std::thread::Builder::new()
+            .name(format!("worker-{id}"))
+            .spawn(move || {
+                let work = || worker::Worker::new(&shared, id).and_then(worker::Worker::run);
+                let end = catch_unwind(AssertUnwindSafe(work))
+                    .map_err(|_| anyhow!("it panicked"))
+                    .and_then(|end| end.map_err(anyhow::Error::from))
+                    .with_context(|| format!("worker {id}"));
+                drop(ended.send(end));
+            });
+        if let Err(error) = spawned {
+            tell(Err(error).context("starting a thread"));
+        }
+    }
+}
+
+/// True once the topics are there; false where the daemon was stopped before.
+fn wait_for_topics(shared: &Shared) -> Result<bool, topics::TopicError> {
+    let mut told = false;
+    while !shared.stop.is_set() {
+        match topics::ensure(&shared.config, CONNECT) {
+            Ok(report) => {
+                tracing::info!(brokers = report.brokers, created = ?report.created, "topics are there");
+                return Ok(true);
+            }
+            Err(error @ topics::TopicError::Unreachable { .. }) => {
+                shared.metrics.broker_errors.inc();
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("{error}; waiting for them");
+                }
+                std::thread::sleep(RETRY);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// Milliseconds since 1970 by this machine's clock; for arrival times, never for event times.
+fn wall_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
 }

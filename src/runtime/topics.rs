@@ -1,13 +1,211 @@
-//! Looks whether topics are there. (Stand-in.)
+//! The topics: which are needed, whether they are there, and making the missing ones.
+//!
+//! Place in the flow: before it, at start and in `check-config --connect`. It refuses to make a topic
+//! unless the configuration says so, and to change one that is there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::config::Config;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 
+use super::client;
+use crate::config::{Config, Topics};
+use crate::model::Kind;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    #[error("no broker of kafka.bootstrap_servers = \"{servers}\" can be reached: {reason}")]
+    Unreachable { servers: String, reason: String },
+    #[error(
+        "missing on the brokers: topic {}; make them, or set kafka.create_topics = true",
+        quoted(names)
+    )]
+    Missing { names: Vec<String> },
+    #[error("topic '{name}': {reason}")]
+    Refused { name: String, reason: String },
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("starting a timer: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What the brokers say of the topics that the configuration needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    pub brokers: usize,
+    /// Name and number of partitions.
+    pub present: Vec<(String, usize)>,
+    /// Made at start where the configuration says so.
     pub missing: Vec<String>,
+    pub created: Vec<String>,
 }
 
-pub fn check_topics(_config: &Config, _timeout: Duration) -> anyhow::Result<Report> {
-    anyhow::bail!("no broker answers")
+/// The output topic of a kind.
+pub(super) fn name_of(topics: &Topics, kind: Kind) -> &str {
+    match kind {
+        Kind::Process => &topics.process,
+        Kind::Logon => &topics.logon,
+        Kind::Flow => &topics.flow,
+        Kind::Alert => &topics.alert,
+        Kind::Audit => &topics.audit,
+    }
 }
+
+/// Inputs that are read, outputs that are wanted, and the dead letters.
+fn needed(config: &Config) -> Vec<&str> {
+    let topics = &config.topics;
+    let mut names: Vec<&str> = [&topics.audit_in, &topics.flow_in]
+        .into_iter()
+        .filter_map(|name| name.as_deref())
+        .collect();
+    let wanted = Kind::ALL
+        .into_iter()
+        .filter(|kind| config.lane.kinds.has(*kind));
+    names.extend(wanted.map(|kind| name_of(topics, kind)));
+    names.push(&topics.dead_letter);
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The same, and makes the missing ones where the configuration says so.
+///
+/// # Errors
+/// Names the topics that are missing and are not to be made.
+pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
+    let report = check_topics(config, timeout)?;
+    if report.missing.is_empty() {
+        return Ok(report);
+    }
+    if !config.kafka.create_topics {
+        return Err(TopicError::Missing {
+            names: report.missing,
+        });
+    }
+    create(config, &report.missing, timeout)?;
+    // The brokers learn of a new topic one after the other.
+    let deadline = Instant::now() + timeout;
+    loop {
+        let now = check_topics(config, timeout)?;
+        if now.missing.is_empty() {
+            return Ok(Report {
+                created: report.missing,
+                ..now
+            });
+        }
+        if Instant::now() > deadline {
+            return Err(TopicError::Missing { names: now.missing });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Looks at the topics; makes none.
+///
+/// # Errors
+/// Names the servers that cannot be reached, or the topic that may not be looked at.
+pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
+    let inspector: BaseConsumer<Quiet> =
+        client::inspector(&config.kafka).create_with_context(Quiet)?;
+    let mut report = Report::default();
+    for name in needed(config) {
+        let metadata = inspector
+            .fetch_metadata(Some(name), timeout)
+            .map_err(|error| unreachable(config, error))?;
+        report.brokers = metadata.brokers().len();
+        let Some(topic) = metadata.topics().first() else {
+            report.missing.push(name.to_owned());
+            continue;
+        };
+        match topic.error() {
+            None => report
+                .present
+                .push((name.to_owned(), topic.partitions().len())),
+            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => {
+                report.missing.push(name.to_owned());
+            }
+            Some(error) => {
+                return Err(TopicError::Refused {
+                    name: name.to_owned(),
+                    reason: RDKafkaErrorCode::from(error).to_string(),
+                });
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn create(config: &Config, names: &[String], timeout: Duration) -> Result<(), TopicError> {
+    let admin: AdminClient<DefaultClientContext> = client::inspector(&config.kafka).create()?;
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let replication = TopicReplication::Fixed(config.kafka.replication);
+            NewTopic::new(name, config.kafka.partitions, replication)
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .operation_timeout(Some(timeout))
+        .request_timeout(Some(timeout));
+    let results = tokio::runtime::Builder::new_current_thread()
+        .build()?
+        .block_on(admin.create_topics(&topics, &options))
+        .map_err(|error| unreachable(config, error))?;
+    for result in results {
+        match result {
+            // Another daemon was quicker.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                return Err(TopicError::Refused {
+                    name,
+                    reason: code.to_string(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unreachable(config: &Config, error: KafkaError) -> TopicError {
+    match error {
+        KafkaError::MetadataFetch(
+            code @ (RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve),
+        )
+        | KafkaError::AdminOp(
+            code @ (RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut),
+        ) => TopicError::Unreachable {
+            servers: config.kafka.bootstrap_servers.clone(),
+            reason: code.to_string(),
+        },
+        other => other.into(),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    names.join(", ")
+}
+
+/// What goes wrong here comes back as an error; the log need not say it again.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, "librdkafka: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "looking at topics");
+    }
+}
+
+impl ConsumerContext for Quiet {}

@@ -109,7 +109,12 @@ impl HostBuffer {
     }
 
     /// Takes one record; `spare` gives the memory of an event that has gone.
-    pub fn push(&mut self, record: &Record<'_>, arrival: Arrival, spare: &mut Vec<Box<Event>>) -> Push {
+    pub fn push(
+        &mut self,
+        record: &Record<'_>,
+        arrival: Arrival,
+        spare: &mut Vec<Box<Event>>,
+    ) -> Push {
         self.lines += 1;
         self.newest = self.newest.max(record.stamp.time);
         let (at, found) = self.place(record.stamp);
@@ -180,7 +185,11 @@ impl HostBuffer {
     /// `None`: it waits on. `Some(None)`: it is whole. `Some(Some(cut))`: it goes as it is.
     fn due(&self, event: &Event, now: Timestamp, waits: &Waits) -> Option<Option<Cut>> {
         let moved_on = self.lines - event.last_line >= WINDOW_LINES;
-        let by_host = if moved_on { self.newest.since(event.stamp.time) } else { -1 };
+        let by_host = if moved_on {
+            self.newest.since(event.stamp.time)
+        } else {
+            -1
+        };
         let by_arrival = now.since(event.arrived);
         match event.readiness {
             Readiness::Whole => Some(None),

@@ -32,9 +32,14 @@ fn pop(buffer: &mut HostBuffer) -> Vec<(u64, Option<Cut>)> {
 
 /// The lines of one event: a write, with EOE or without.
 fn event(ms: i64, serial: u64, eoe: bool) -> Vec<String> {
-    let stamp = Stamp { time: Timestamp(ms), serial };
+    let stamp = Stamp {
+        time: Timestamp(ms),
+        serial,
+    };
     let mut lines = vec![
-        format!("type=SYSCALL msg=audit({stamp}): arch=c000003e syscall=2 success=yes exit=0 items=1 pid=1"),
+        format!(
+            "type=SYSCALL msg=audit({stamp}): arch=c000003e syscall=2 success=yes exit=0 items=1 pid=1"
+        ),
         format!("type=CWD msg=audit({stamp}): cwd=\"/\""),
         format!("type=PATH msg=audit({stamp}): item=0 name=\"/x\""),
         format!("type=PROCTITLE msg=audit({stamp}): proctitle=\"x\""),
@@ -103,7 +108,10 @@ fn what_was_promised_and_does_not_come_times_out() {
     let (event, cut) = buffer.pop_due(Timestamp(2000), &WAITS).unwrap();
     assert_eq!(cut, Some(Cut::TimedOut));
     let completeness = event.completeness(cut);
-    assert_eq!((completeness.paths_missing, completeness.no_proctitle), (1, true));
+    assert_eq!(
+        (completeness.paths_missing, completeness.no_proctitle),
+        (1, true)
+    );
 }
 
 #[test]
@@ -135,7 +143,9 @@ fn a_line_after_its_event_is_late() {
 
 #[test]
 fn it_goes_on_from_its_saved_form_at_every_line() {
-    let lines: Vec<String> = (1..60).flat_map(|n| event(1000 + n as i64 * 7, n, n % 3 == 0)).collect();
+    let lines: Vec<String> = (1..60)
+        .flat_map(|n| event(1000 + n as i64 * 7, n, n % 3 == 0))
+        .collect();
     let run = |restore: bool| {
         let mut buffer = HostBuffer::default();
         let mut gone = Vec::new();

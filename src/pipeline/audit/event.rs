@@ -90,11 +90,18 @@ impl Event {
 
     /// Makes a used event new, keeping its memory where that is not much.
     pub fn reset(&mut self) {
-        let (mut parts, mut bytes) = (std::mem::take(&mut self.parts), std::mem::take(&mut self.bytes));
+        let (mut parts, mut bytes) = (
+            std::mem::take(&mut self.parts),
+            std::mem::take(&mut self.bytes),
+        );
         parts.clear();
         bytes.clear();
         bytes.shrink_to(16 << 10);
-        *self = Event { parts, bytes, ..Event::new() };
+        *self = Event {
+            parts,
+            bytes,
+            ..Event::new()
+        };
     }
 
     pub fn bytes(&self) -> usize {
@@ -233,7 +240,10 @@ impl Event {
             .and_then(|body| {
                 let at = memmem::find(body, b" items=")? + 7;
                 let digits = body[at..].iter().take_while(|b| b.is_ascii_digit()).count();
-                std::str::from_utf8(&body[at..at + digits]).ok()?.parse().ok()
+                std::str::from_utf8(&body[at..at + digits])
+                    .ok()?
+                    .parse()
+                    .ok()
             })
             .unwrap_or(0)
     }
@@ -302,12 +312,20 @@ mod tests {
     use super::*;
     use crate::pipeline::audit::line;
 
-    const MODERN: Habits = Habits { proctitle: true, no_proctitle: false, disorder: false };
+    const MODERN: Habits = Habits {
+        proctitle: true,
+        no_proctitle: false,
+        disorder: false,
+    };
 
     fn event(lines: &[&str]) -> Event {
         let mut event = Event::new();
         for text in lines {
-            let line = format!("type={} msg=audit(1.000:1): {}", &text[..text.find(' ').unwrap()], &text[text.find(' ').unwrap()..]);
+            let line = format!(
+                "type={} msg=audit(1.000:1): {}",
+                &text[..text.find(' ').unwrap()],
+                &text[text.find(' ').unwrap()..]
+            );
             event.push(&line::read(line.as_bytes()).unwrap());
         }
         event
@@ -323,37 +341,79 @@ mod tests {
 
     #[test]
     fn promises_are_items_and_arguments() {
-        let mut lines = vec![SYSCALL, "EXECVE argc=2 a0=\"a\" a1=\"b\"", "CWD cwd=\"/\"", "PATH item=0", "PROCTITLE proctitle=\"a\""];
+        let mut lines = vec![
+            SYSCALL,
+            "EXECVE argc=2 a0=\"a\" a1=\"b\"",
+            "CWD cwd=\"/\"",
+            "PATH item=0",
+            "PROCTITLE proctitle=\"a\"",
+        ];
         assert_eq!(readiness(&lines, MODERN), Readiness::Open);
         lines.push("PATH item=1");
         assert_eq!(readiness(&lines, MODERN), Readiness::Settling);
         lines.push("EOE ");
         assert_eq!(readiness(&lines, MODERN), Readiness::Whole);
-        let disorder = Habits { proctitle: true, no_proctitle: false, disorder: true };
+        let disorder = Habits {
+            proctitle: true,
+            no_proctitle: false,
+            disorder: true,
+        };
         assert_eq!(readiness(&lines, disorder), Readiness::Settling);
     }
 
     #[test]
     fn a_program_start_without_execve_is_open() {
-        let lines = [SYSCALL, "PATH item=0", "PATH item=1", "PROCTITLE proctitle=\"a\"", "EOE "];
+        let lines = [
+            SYSCALL,
+            "PATH item=0",
+            "PATH item=1",
+            "PROCTITLE proctitle=\"a\"",
+            "EOE ",
+        ];
         assert_eq!(readiness(&lines, MODERN), Readiness::Open);
-        let failed = ["SYSCALL arch=c000003e syscall=59 success=no exit=-2 items=0", "PROCTITLE proctitle=\"a\"", "EOE "];
+        let failed = [
+            "SYSCALL arch=c000003e syscall=59 success=no exit=-2 items=0",
+            "PROCTITLE proctitle=\"a\"",
+            "EOE ",
+        ];
         assert_eq!(readiness(&failed, MODERN), Readiness::Whole);
     }
 
     #[test]
     fn a_kernel_without_proctitle_is_not_waited_for() {
-        let old = Habits { proctitle: false, no_proctitle: true, disorder: false };
-        let lines = ["SYSCALL arch=c000003e syscall=2 success=yes items=1", "PATH item=0"];
+        let old = Habits {
+            proctitle: false,
+            no_proctitle: true,
+            disorder: false,
+        };
+        let lines = [
+            "SYSCALL arch=c000003e syscall=2 success=yes items=1",
+            "PATH item=0",
+        ];
         assert_eq!(readiness(&lines, old), Readiness::Settling);
         assert_eq!(readiness(&lines, MODERN), Readiness::Open);
     }
 
     #[test]
     fn lone_records_settle_and_those_of_the_daemon_do_not() {
-        assert_eq!(readiness(&["USER_LOGIN pid=1"], MODERN), Readiness::Settling);
-        assert_eq!(readiness(&["DAEMON_START op=start"], MODERN), Readiness::Whole);
-        assert_eq!(readiness(&["LOGIN pid=1", "SYSCALL arch=c000003e syscall=1 success=yes items=0"], MODERN), Readiness::Open);
+        assert_eq!(
+            readiness(&["USER_LOGIN pid=1"], MODERN),
+            Readiness::Settling
+        );
+        assert_eq!(
+            readiness(&["DAEMON_START op=start"], MODERN),
+            Readiness::Whole
+        );
+        assert_eq!(
+            readiness(
+                &[
+                    "LOGIN pid=1",
+                    "SYSCALL arch=c000003e syscall=1 success=yes items=0"
+                ],
+                MODERN
+            ),
+            Readiness::Open
+        );
     }
 
     #[test]

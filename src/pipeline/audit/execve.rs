@@ -160,12 +160,15 @@ mod tests {
     }
 
     fn texts(list: &[Vec<u8>]) -> Vec<&str> {
-        list.iter().map(|arg| std::str::from_utf8(arg).unwrap()).collect()
+        list.iter()
+            .map(|arg| std::str::from_utf8(arg).unwrap())
+            .collect()
     }
 
     #[test]
     fn quoted_hex_and_empty_arguments() {
-        let (list, missing, complete) = argv(&[b"argc=4 a0=\"sh\" a1=\"\" a2=6120622063 a3=\"DEADBEEF\""]);
+        let (list, missing, complete) =
+            argv(&[b"argc=4 a0=\"sh\" a1=\"\" a2=6120622063 a3=\"DEADBEEF\""]);
         assert_eq!(texts(&list), ["sh", "", "a b c", "DEADBEEF"]);
         assert_eq!((missing, complete), (0, true));
     }

@@ -188,14 +188,20 @@ mod tests {
     #[test]
     fn a_nested_message_ends_at_its_own_quote() {
         let fields = all(b"pid=1 msg='op=login acct=\"o'b\" res=failed'\x1dUID=\"root\"");
-        assert_eq!(fields[1].1, Raw::Nested(b"op=login acct=\"o'b\" res=failed"));
+        assert_eq!(
+            fields[1].1,
+            Raw::Nested(b"op=login acct=\"o'b\" res=failed")
+        );
         assert_eq!(fields[2], ("UID".into(), Raw::Quoted(b"root")));
     }
 
     #[test]
     fn braces_hold_an_address() {
         let fields = all(b"saddr=0200\x1dSADDR={ saddr_fam=inet laddr=203.0.113.66 lport=8000 }");
-        assert_eq!(fields[1].1, Raw::Nested(b"saddr_fam=inet laddr=203.0.113.66 lport=8000"));
+        assert_eq!(
+            fields[1].1,
+            Raw::Nested(b"saddr_fam=inet laddr=203.0.113.66 lport=8000")
+        );
     }
 
     #[test]

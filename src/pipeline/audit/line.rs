@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_line_with_node_is_read() {
-        let record = read(b"node=web01 type=CWD msg=audit(1795318752.528:192906): cwd=\"/\"").unwrap();
+        let record =
+            read(b"node=web01 type=CWD msg=audit(1795318752.528:192906): cwd=\"/\"").unwrap();
         assert_eq!(record.node, Some(b"web01".as_slice()));
         assert_eq!(record.kind, RecordType::CWD);
         assert_eq!(record.stamp, stamp(1_795_318_752_528, 192_906));
@@ -116,7 +117,10 @@ mod tests {
     #[test]
     fn the_space_at_the_end_of_eoe_and_a_missing_msg_are_taken() {
         let record = read(b"type=EOE audit(1.002:3): ").unwrap();
-        assert_eq!((record.kind, record.body), (RecordType::EOE, b"".as_slice()));
+        assert_eq!(
+            (record.kind, record.body),
+            (RecordType::EOE, b"".as_slice())
+        );
         assert_eq!(record.stamp, stamp(1002, 3));
     }
 
@@ -130,7 +134,10 @@ mod tests {
             (b"type=SYSCALL msg=audit(12:3): x", Reject::BadStamp),
             (b"type=SYSCALL msg=audit(12.1:3): x", Reject::BadStamp),
             (b"type=SYSCALL msg=audit(12.123:): x", Reject::BadStamp),
-            (b"type=SYSCALL msg=audit(99999999999999999999.123:1): x", Reject::BadStamp),
+            (
+                b"type=SYSCALL msg=audit(99999999999999999999.123:1): x",
+                Reject::BadStamp,
+            ),
             (b"node=web01", Reject::NotAudit),
         ] {
             assert_eq!(read(line), Err(why), "{}", String::from_utf8_lossy(line));

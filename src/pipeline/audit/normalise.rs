@@ -19,7 +19,12 @@ use super::records::Syscall;
 
 /// The program start that this event is, where it is one: a SYSCALL that succeeded with an EXECVE, or
 /// what is left of that after a loss.
-pub fn process<'b>(event: &'b Event, cut: Option<Cut>, host: &'b str, bump: &'b Bump) -> Option<Process<'b>> {
+pub fn process<'b>(
+    event: &'b Event,
+    cut: Option<Cut>,
+    host: &'b str,
+    bump: &'b Bump,
+) -> Option<Process<'b>> {
     let mut completeness = event.completeness(cut);
     if event.body(RecordType::EXECVE).is_none() && !completeness.no_execve {
         return None;
@@ -62,7 +67,12 @@ pub fn process<'b>(event: &'b Event, cut: Option<Cut>, host: &'b str, bump: &'b 
 }
 
 /// Every record of the event with every field decoded.
-pub fn audit_event<'b>(event: &'b Event, cut: Option<Cut>, host: &'b str, bump: &'b Bump) -> AuditEvent<'b> {
+pub fn audit_event<'b>(
+    event: &'b Event,
+    cut: Option<Cut>,
+    host: &'b str,
+    bump: &'b Bump,
+) -> AuditEvent<'b> {
     let mut records = BumpVec::new_in(bump);
     let mut success = None;
     for (kind, name, body) in event.records() {
@@ -114,9 +124,9 @@ fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
 fn is_encoded(kind: RecordType, key: &[u8]) -> bool {
     match key {
-        b"comm" | b"exe" | b"cwd" | b"name" | b"acct" | b"key" | b"proctitle" | b"cmd" | b"ocomm"
-        | b"path" | b"dir" | b"file" | b"watch" | b"data" | b"vm" | b"grp" | b"new-name"
-        | b"old-name" | b"invalid_context" | b"root_dir" | b"sw" | b"device" => true,
+        b"comm" | b"exe" | b"cwd" | b"name" | b"acct" | b"key" | b"proctitle" | b"cmd"
+        | b"ocomm" | b"path" | b"dir" | b"file" | b"watch" | b"data" | b"vm" | b"grp"
+        | b"new-name" | b"old-name" | b"invalid_context" | b"root_dir" | b"sw" | b"device" => true,
         [b'a', b'0'..=b'9', ..] => kind == RecordType::EXECVE,
         _ => false,
     }
@@ -154,7 +164,9 @@ mod tests {
 
     #[test]
     fn a_start_that_failed_is_no_process() {
-        let event = event(&["type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=no exit=-2 items=0 ppid=1 pid=2"]);
+        let event = event(&[
+            "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=no exit=-2 items=0 ppid=1 pid=2",
+        ]);
         let bump = Bump::new();
         assert!(process(&event, None, "web01", &bump).is_none());
         let audit = audit_event(&event, None, "web01", &bump);
@@ -163,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_start_that_lost_its_arguments_is_told_as_that() {
-        let event = event(&["type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=yes exit=0 items=2 ppid=1 pid=2"]);
+        let event = event(&[
+            "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=yes exit=0 items=2 ppid=1 pid=2",
+        ]);
         let bump = Bump::new();
         let process = process(&event, Some(Cut::TimedOut), "web01", &bump).unwrap();
         assert!(process.argv.is_empty() && process.completeness.no_execve);

@@ -111,7 +111,12 @@ pub fn auth_kind(kind: RecordType) -> Option<AuthKind> {
 }
 
 /// Reads a record about an authentication.
-pub fn read_auth<'b>(kind: AuthKind, stamp: Stamp, body: &'b [u8], bump: &'b Bump) -> AuthRecord<'b> {
+pub fn read_auth<'b>(
+    kind: AuthKind,
+    stamp: Stamp,
+    body: &'b [u8],
+    bump: &'b Bump,
+) -> AuthRecord<'b> {
     let mut record = AuthRecord {
         kind,
         stamp,
@@ -155,7 +160,9 @@ fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, 
             b"addr" => record.address = some(raw),
             b"terminal" => record.terminal = some(raw),
             b"cmd" => record.command = raw.decode_some(bump),
-            b"res" | b"result" => record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes")),
+            b"res" | b"result" => {
+                record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes"))
+            }
             b"UID" => record.user.name = name(raw),
             b"AUID" => record.login_user.name = name(raw),
             b"ID" => record.id.name = name(raw),
@@ -169,15 +176,33 @@ mod tests {
     use super::*;
     use crate::model::Timestamp;
 
-    const STAMP: Stamp = Stamp { time: Timestamp(0), serial: 0 };
+    const STAMP: Stamp = Stamp {
+        time: Timestamp(0),
+        serial: 0,
+    };
 
     #[test]
     fn a_syscall_with_names_is_read() {
         let body = b"arch=c000003e syscall=59 success=yes exit=0 a0=1 items=2 ppid=7 pid=8 auid=1102 uid=0 gid=0 euid=0 tty=(none) ses=4294967295 comm=\"id\" exe=\"/usr/bin/id\" key=6578656301736574\x1dAUID=\"alice\" UID=\"root\" GID=\"unknown(0)\"";
         let (bump, call) = (Bump::new(), Syscall::read(body));
-        assert_eq!((call.pid, call.ppid, call.session, call.tty), (Some(8), Some(7), None, None));
-        assert_eq!(call.login_user, Account { id: Some(1102), name: Some(b"alice") });
-        assert_eq!(call.group, Account { id: Some(0), name: None });
+        assert_eq!(
+            (call.pid, call.ppid, call.session, call.tty),
+            (Some(8), Some(7), None, None)
+        );
+        assert_eq!(
+            call.login_user,
+            Account {
+                id: Some(1102),
+                name: Some(b"alice")
+            }
+        );
+        assert_eq!(
+            call.group,
+            Account {
+                id: Some(0),
+                name: None
+            }
+        );
         assert_eq!(call.keys(&bump), [b"exec".as_slice(), b"set"]);
     }
 

@@ -50,14 +50,25 @@ pub struct Guesses {
 
 impl Guesses {
     /// Takes one logon. `offset` is that of the input record it began with; `most` bounds the addresses.
-    pub fn take(&mut self, logon: &Logon, offset: i64, rule: &Guessing, most: usize, tell: &mut dyn FnMut(Alert)) {
-        let Some(ip) = logon.src_ip.filter(|_| logon.activity == LogonActivity::Logon) else {
+    pub fn take(
+        &mut self,
+        logon: &Logon,
+        offset: i64,
+        rule: &Guessing,
+        most: usize,
+        tell: &mut dyn FnMut(Alert),
+    ) {
+        let Some(ip) = logon
+            .src_ip
+            .filter(|_| logon.activity == LogonActivity::Logon)
+        else {
             return;
         };
         if logon.success {
-            let guessed = self
-                .take_source(ip, rule)
-                .filter(|source| source.failures >= rule.failures && logon.stamp.time.since(source.newest) <= rule.window_ms);
+            let guessed = self.take_source(ip, rule).filter(|source| {
+                source.failures >= rule.failures
+                    && logon.stamp.time.since(source.newest) <= rule.window_ms
+            });
             if let Some(source) = guessed {
                 tell(got_in(&source, ip, logon));
             }
@@ -81,7 +92,13 @@ impl Guesses {
     }
 
     /// Tells the addresses that have given up, and forgets those whose window is over.
-    pub fn advance(&mut self, now: Timestamp, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
+    pub fn advance(
+        &mut self,
+        now: Timestamp,
+        host: &str,
+        rule: &Guessing,
+        tell: &mut dyn FnMut(Alert),
+    ) {
         while let Some(ip) = self.due.pop(now) {
             let Some(source) = self.sources.get_mut(&ip) else {
                 continue;
@@ -153,7 +170,9 @@ impl Source {
         if self.told {
             return self.newest.plus(rule.window_ms.saturating_add(1));
         }
-        self.newest.plus(QUIET_MS).min(self.first.plus(rule.window_ms))
+        self.newest
+            .plus(QUIET_MS)
+            .min(self.first.plus(rule.window_ms))
     }
 
     fn proof(&self) -> Vec<Evidence> {
@@ -185,10 +204,16 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         severity: Severity::High,
         host: logon.host.clone(),
         time: logon.stamp.time,
-        title: format!("{ip} got in as {who} after {} failed logons", source.failures),
+        title: format!(
+            "{ip} got in as {who} after {} failed logons",
+            source.failures
+        ),
         message: format!(
             "{ip} failed to log on to {} {} times (as {}) and then got in as {who} by {}.",
-            shown_host(&logon.host), source.failures, source.names(), logon.service
+            shown_host(&logon.host),
+            source.failures,
+            source.names(),
+            logon.service
         ),
         user: Some(who.into()),
         src_ip: Some(ip),
@@ -199,8 +224,18 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
     }
 }
 
-fn tell_given_up(source: &Source, ip: IpAddr, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
-    let Some((first, _)) = source.evidence.first().filter(|_| source.failures >= rule.failures) else {
+fn tell_given_up(
+    source: &Source,
+    ip: IpAddr,
+    host: &str,
+    rule: &Guessing,
+    tell: &mut dyn FnMut(Alert),
+) {
+    let Some((first, _)) = source
+        .evidence
+        .first()
+        .filter(|_| source.failures >= rule.failures)
+    else {
         return;
     };
     tell(Alert {
@@ -212,7 +247,9 @@ fn tell_given_up(source: &Source, ip: IpAddr, host: &str, rule: &Guessing, tell:
         title: format!("{ip} failed to log on {} times", source.failures),
         message: format!(
             "{ip} failed to log on to {} {} times (as {}) and did not get in.",
-            shown_host(host), source.failures, source.names()
+            shown_host(host),
+            source.failures,
+            source.names()
         ),
         user: source.names.first().cloned(),
         src_ip: Some(ip),
@@ -224,7 +261,11 @@ fn tell_given_up(source: &Source, ip: IpAddr, host: &str, rule: &Guessing, tell:
 }
 
 fn shown_host(host: &str) -> &str {
-    if host.is_empty() { "a host without a name" } else { host }
+    if host.is_empty() {
+        "a host without a name"
+    } else {
+        host
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +275,10 @@ mod tests {
     use crate::model::logon::Principal;
 
     fn logon(ms: i64, success: bool) -> Logon {
-        let stamp = Stamp { time: Timestamp(ms), serial: ms as u64 };
+        let stamp = Stamp {
+            time: Timestamp(ms),
+            serial: ms as u64,
+        };
         Logon {
             uid: EventUid::of("logon", "web01", stamp),
             host: "web01".into(),
@@ -243,7 +287,10 @@ mod tests {
             success,
             service: "sshd".into(),
             exe: None,
-            user: Principal { name: Some(b"deploy".as_slice().into()), id: None },
+            user: Principal {
+                name: Some(b"deploy".as_slice().into()),
+                id: None,
+            },
             actor: None,
             src_ip: "203.0.113.66".parse().ok(),
             src_host: None,
@@ -260,12 +307,17 @@ mod tests {
         }
     }
 
-    const RULE: Guessing = Guessing { failures: 3, window_ms: 600_000 };
+    const RULE: Guessing = Guessing {
+        failures: 3,
+        window_ms: 600_000,
+    };
 
     fn run(logons: &[Logon]) -> Vec<Alert> {
         let (mut guesses, mut alerts) = (Guesses::default(), Vec::new());
         for logon in logons {
-            guesses.advance(logon.stamp.time, "web01", &RULE, &mut |alert| alerts.push(alert));
+            guesses.advance(logon.stamp.time, "web01", &RULE, &mut |alert| {
+                alerts.push(alert)
+            });
             guesses.take(logon, 0, &RULE, 100, &mut |alert| alerts.push(alert));
             let saved = serde_json::to_vec(&guesses).unwrap();
             guesses = serde_json::from_slice(&saved).unwrap();
@@ -276,26 +328,48 @@ mod tests {
 
     #[test]
     fn guesses_that_get_in_are_one_high_alert_with_their_proof() {
-        let logons = [logon(1, false), logon(2, false), logon(3, false), logon(4, true)];
+        let logons = [
+            logon(1, false),
+            logon(2, false),
+            logon(3, false),
+            logon(4, true),
+        ];
         let alerts = run(&logons);
         assert_eq!(alerts.len(), 1);
-        assert_eq!((alerts[0].severity, alerts[0].evidence.len()), (Severity::High, 4));
+        assert_eq!(
+            (alerts[0].severity, alerts[0].evidence.len()),
+            (Severity::High, 4)
+        );
         assert_eq!(alerts[0].evidence[3].uid, logons[3].uid);
     }
 
     #[test]
     fn guesses_that_do_not_get_in_are_one_medium_alert() {
         let mut logons: Vec<_> = (0..30).map(|n| logon(n * 1000, false)).collect();
-        assert_eq!(run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(), [Severity::Medium]);
+        assert_eq!(
+            run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium]
+        );
         // Silence, and then a good logon within the window: that is worth knowing.
         logons.push(logon(200_000, true));
-        assert_eq!(run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(), [Severity::Medium, Severity::High]);
+        assert_eq!(
+            run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium, Severity::High]
+        );
     }
 
     #[test]
     fn a_mistyped_password_is_no_alert_and_old_failures_do_not_count() {
         assert!(run(&[logon(1, false), logon(2, false), logon(3, true)]).is_empty());
-        let old = [logon(1, false), logon(2, false), logon(3, false), logon(700_000, true)];
-        assert_eq!(run(&old).iter().map(|a| a.severity).collect::<Vec<_>>(), [Severity::Medium]);
+        let old = [
+            logon(1, false),
+            logon(2, false),
+            logon(3, false),
+            logon(700_000, true),
+        ];
+        assert_eq!(
+            run(&old).iter().map(|a| a.severity).collect::<Vec<_>>(),
+            [Severity::Medium]
+        );
     }
 }

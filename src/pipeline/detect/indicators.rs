@@ -27,15 +27,26 @@ pub fn alert(event: &Sighted<'_>, hits: Vec<Hit>) -> Alert {
     let first = hits.first().map(|hit| &hit.indicator);
     let value = first.map_or("", |indicator| &indicator.value);
     let file = first.map_or("", |indicator| &indicator.file);
-    let host = if event.host.is_empty() { "a host without a name" } else { event.host };
+    let host = if event.host.is_empty() {
+        "a host without a name"
+    } else {
+        event.host
+    };
     Alert {
         uid: event.uid.derive(Rule::IndicatorHit.id()),
         rule: Rule::IndicatorHit,
-        severity: if event.succeeded { Severity::High } else { Severity::Medium },
+        severity: if event.succeeded {
+            Severity::High
+        } else {
+            Severity::Medium
+        },
         host: event.host.into(),
         time: event.time,
         title: format!("Indicator {value} in {}", event.what),
-        message: format!("On {host}: {} holds the indicator {value} of {file}.", event.what),
+        message: format!(
+            "On {host}: {} holds the indicator {value} of {file}.",
+            event.what
+        ),
         user: event.user.map(|user| String::from_utf8_lossy(user).into()),
         src_ip: event.src_ip,
         first_seen: event.time,

@@ -53,7 +53,8 @@ impl<'o> Object<'o> {
 
     pub fn number(&mut self, key: &str, number: impl itoa::Integer) -> &mut Self {
         self.key(key);
-        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
         self
     }
 
@@ -218,7 +219,11 @@ fn escape(out: &mut Vec<u8>, text: &[u8]) {
 /// Appends a quoted base64 string.
 pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
-    out.extend_from_slice(base64::engine::general_purpose::STANDARD.encode(bytes).as_bytes());
+    out.extend_from_slice(
+        base64::engine::general_purpose::STANDARD
+            .encode(bytes)
+            .as_bytes(),
+    );
     out.push(b'"');
 }
 

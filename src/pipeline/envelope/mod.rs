@@ -31,7 +31,11 @@ pub struct Opener {
 
 impl Opener {
     /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
-    pub fn open<'a>(&mut self, value: &'a [u8], each: &mut dyn FnMut(Result<Line<'_>, (Reject, &[u8])>)) {
+    pub fn open<'a>(
+        &mut self,
+        value: &'a [u8],
+        each: &mut dyn FnMut(Result<Line<'_>, (Reject, &[u8])>),
+    ) {
         match value.iter().find(|b| !b.is_ascii_whitespace()) {
             Some(b'{') => self.json.open(value, each),
             _ => split(value, |line| each(Ok(bare_or_syslog(line)))),
@@ -94,7 +98,14 @@ mod tests {
     #[test]
     fn bare_lines_with_cr_and_lf() {
         let value = format!("{CWD}\r\nnode=web01 {CWD}\n\n{CWD}");
-        assert_eq!(open(value.as_bytes()), [line(None, CWD), line(None, &format!("node=web01 {CWD}")), line(None, CWD)]);
+        assert_eq!(
+            open(value.as_bytes()),
+            [
+                line(None, CWD),
+                line(None, &format!("node=web01 {CWD}")),
+                line(None, CWD)
+            ]
+        );
     }
 
     #[test]
@@ -105,9 +116,16 @@ mod tests {
             "2019-03-02T00:10:06.101234+00:00 web01 tag_audit_log: ",
             "<13>1 2019-03-02T00:10:06.101Z web01 auditd 17 - [meta x=\"a b\"] ",
         ] {
-            assert_eq!(open(format!("{prefix}{CWD}").as_bytes()), [line(Some("web01"), CWD)], "{prefix}");
+            assert_eq!(
+                open(format!("{prefix}{CWD}").as_bytes()),
+                [line(Some("web01"), CWD)],
+                "{prefix}"
+            );
             let with_node = format!("node=web02 {CWD}");
-            assert_eq!(open(format!("{prefix}{with_node}").as_bytes()), [line(Some("web01"), &with_node)]);
+            assert_eq!(
+                open(format!("{prefix}{with_node}").as_bytes()),
+                [line(Some("web01"), &with_node)]
+            );
         }
     }
 
@@ -115,10 +133,28 @@ mod tests {
     fn json_of_the_shippers() {
         let escaped = CWD.replace('"', "\\\"");
         for (value, host) in [
-            (format!("{{\"@timestamp\":\"x\",\"message\":\"{escaped}\",\"host\":{{\"name\":\"web01\"}}}}"), Some("web01")),
-            (format!("{{\"@timestamp\":1.5,\"log\":\"{escaped}\\n\"}}"), None),
-            (format!("{{\"host\":\"web01\",\"message\":\"{escaped}\",\"source_type\":\"file\"}}"), Some("web01")),
-            (format!("{{\"event\":{{\"original\":\"{escaped}\"}},\"host\":{{\"name\":\"web01\"}}}}"), Some("web01")),
+            (
+                format!(
+                    "{{\"@timestamp\":\"x\",\"message\":\"{escaped}\",\"host\":{{\"name\":\"web01\"}}}}"
+                ),
+                Some("web01"),
+            ),
+            (
+                format!("{{\"@timestamp\":1.5,\"log\":\"{escaped}\\n\"}}"),
+                None,
+            ),
+            (
+                format!(
+                    "{{\"host\":\"web01\",\"message\":\"{escaped}\",\"source_type\":\"file\"}}"
+                ),
+                Some("web01"),
+            ),
+            (
+                format!(
+                    "{{\"event\":{{\"original\":\"{escaped}\"}},\"host\":{{\"name\":\"web01\"}}}}"
+                ),
+                Some("web01"),
+            ),
         ] {
             assert_eq!(open(value.as_bytes()), [line(host, CWD)], "{value}");
         }
@@ -128,8 +164,14 @@ mod tests {
     fn several_lines_in_one_json_message_and_several_documents_in_one_record() {
         let escaped = CWD.replace('"', "\\\"");
         let one = format!("{{\"message\":\"{escaped}\\r{escaped}\\n\"}}");
-        assert_eq!(open(format!("{one}\n{one}\n").as_bytes()), vec![line(None, CWD); 4]);
-        assert_eq!(open(format!("{{\n \"message\":\n \"{escaped}\"\n}}").as_bytes()), [line(None, CWD)]);
+        assert_eq!(
+            open(format!("{one}\n{one}\n").as_bytes()),
+            vec![line(None, CWD); 4]
+        );
+        assert_eq!(
+            open(format!("{{\n \"message\":\n \"{escaped}\"\n}}").as_bytes()),
+            [line(None, CWD)]
+        );
     }
 
     #[test]
@@ -148,7 +190,10 @@ mod tests {
                 Err((_, raw)) => raw.to_vec(),
             });
         });
-        assert_eq!(raws, [b"{\"a\":1}".to_vec(), b"{\"message\":\"hi\"}".to_vec()]);
+        assert_eq!(
+            raws,
+            [b"{\"a\":1}".to_vec(), b"{\"message\":\"hi\"}".to_vec()]
+        );
     }
 
     proptest! {

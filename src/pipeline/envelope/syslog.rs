@@ -56,7 +56,8 @@ fn strip_priority(head: &[u8]) -> &[u8] {
 
 fn is_month(word: &[u8]) -> bool {
     const MONTHS: [&[u8]; 12] = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+        b"Dec",
     ];
     MONTHS.contains(&word)
 }

@@ -10,7 +10,9 @@ use crate::model::Flow;
 
 /// Where both ends and ports are known and the protocol has ports: TCP, UDP, SCTP.
 pub fn uid(flow: &Flow) -> Option<String> {
-    let protocol = flow.protocol.filter(|protocol| matches!(protocol, 6 | 17 | 132))?;
+    let protocol = flow
+        .protocol
+        .filter(|protocol| matches!(protocol, 6 | 17 | 132))?;
     let mut ends = [
         (bytes(flow.src.ip?), flow.src.port?),
         (bytes(flow.dst.ip?), flow.dst.port?),

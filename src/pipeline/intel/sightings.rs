@@ -46,11 +46,15 @@ fn address(set: &IntelSet, ip: Option<IpAddr>, field: &str, hits: &mut Vec<Hit>)
     let Some(ip) = ip else {
         return;
     };
-    set.ip(ip, &mut |indicator| hits.push(whole(&ip.to_string(), field, indicator)));
+    set.ip(ip, &mut |indicator| {
+        hits.push(whole(&ip.to_string(), field, indicator))
+    });
 }
 
 fn domain(set: &IntelSet, name: &str, field: &str, hits: &mut Vec<Hit>) {
-    set.domain(name, &mut |indicator| hits.push(whole(name, field, indicator)));
+    set.domain(name, &mut |indicator| {
+        hits.push(whole(name, field, indicator))
+    });
 }
 
 fn whole(observed: &str, field: &str, indicator: Indicator) -> Hit {

@@ -99,7 +99,11 @@ impl Hosts {
     }
 
     pub fn find(&mut self, name: &[u8]) -> Option<usize> {
-        if self.all.get(self.last).is_some_and(|host| &*host.bytes == name) {
+        if self
+            .all
+            .get(self.last)
+            .is_some_and(|host| &*host.bytes == name)
+        {
             return Some(self.last);
         }
         let host = *self.by_name.get(name)?;
@@ -181,7 +185,9 @@ impl Hosts {
     /// Takes out the oldest event of a host that is over its bound.
     pub fn pop_over_bound(&mut self, host: usize) -> Option<(Box<Event>, Option<Cut>)> {
         let buffer = &mut self.all[host].buffer;
-        if buffer.len() <= self.limits.events_per_host && buffer.bytes() <= self.limits.bytes_per_host {
+        if buffer.len() <= self.limits.events_per_host
+            && buffer.bytes() <= self.limits.bytes_per_host
+        {
             return None;
         }
         let oldest = buffer.oldest()?;
@@ -194,7 +200,11 @@ impl Hosts {
         if self.open_events <= self.limits.events && self.open_bytes <= self.limits.bytes {
             return None;
         }
-        let mut ages: Vec<u64> = self.all.iter().flat_map(|host| host.buffer.ages()).collect();
+        let mut ages: Vec<u64> = self
+            .all
+            .iter()
+            .flat_map(|host| host.buffer.ages())
+            .collect();
         let at = (ages.len() / 20).min(ages.len().checked_sub(1)?);
         Some(*ages.select_nth_unstable(at).1)
     }

@@ -62,7 +62,9 @@ impl State {
         logons.finish(&mut context, &mut |decided| desk.decided.push(decided));
         desk.logons(state, true, &self.settings, &mut self.stats, call);
         let (guesses, alerts) = (&mut state.guesses, &mut desk.alerts);
-        guesses.finish(&state.name, &self.settings.guessing, &mut |alert| alerts.push(alert));
+        guesses.finish(&state.name, &self.settings.guessing, &mut |alert| {
+            alerts.push(alert)
+        });
         desk.alerts(true, &self.settings, &mut self.stats, call);
     }
 
@@ -74,10 +76,17 @@ impl State {
             return;
         }
         let time = state.buffer.newest().plus(silent);
-        self.desk.advance(state, time, true, &self.settings, &mut self.stats, call);
+        self.desk
+            .advance(state, time, true, &self.settings, &mut self.stats, call);
     }
 
-    pub fn release(&mut self, host: usize, event: Box<Event>, cut: Option<Cut>, call: &mut Call<'_>) {
+    pub fn release(
+        &mut self,
+        host: usize,
+        event: Box<Event>,
+        cut: Option<Cut>,
+        call: &mut Call<'_>,
+    ) {
         let tell = event.first_offset >= self.told_before;
         if cut.is_some() {
             self.stats.incomplete += 1;
@@ -95,7 +104,12 @@ impl State {
 
 impl Host {
     /// The logons beside what they need of the rest of the host.
-    fn split<'h>(&'h mut self, settings: &Settings, offset: i64, most: usize) -> (&'h mut crate::pipeline::state::Logons, Context<'h>) {
+    fn split<'h>(
+        &'h mut self,
+        settings: &Settings,
+        offset: i64,
+        most: usize,
+    ) -> (&'h mut crate::pipeline::state::Logons, Context<'h>) {
         let context = Context {
             host: &self.name,
             names: &mut self.names,
@@ -110,7 +124,17 @@ impl Host {
 impl Desk {
     /// A program start, or any other audit event.
     #[allow(clippy::too_many_arguments)]
-    fn audit(&mut self, bump: &Bump, host: &mut Host, event: &Event, cut: Option<Cut>, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+    fn audit(
+        &mut self,
+        bump: &Bump,
+        host: &mut Host,
+        event: &Event,
+        cut: Option<Cut>,
+        tell: bool,
+        settings: &Settings,
+        stats: &mut Stats,
+        call: &mut Call<'_>,
+    ) {
         if let Some(process) = normalise::process(event, cut, &host.name, bump) {
             let process = with_names(process, host);
             self.hits.clear();
@@ -118,7 +142,9 @@ impl Desk {
             stats.events[Kind::Process as usize] += 1;
             if tell && settings.kinds.has(Kind::Process) {
                 let hits = &self.hits;
-                call.out.document(Kind::Process, &host.bytes, |out| ocsf::process::write(out, &process, hits));
+                call.out.document(Kind::Process, &host.bytes, |out| {
+                    ocsf::process::write(out, &process, hits)
+                });
             }
             if !self.hits.is_empty() {
                 self.alert_of_process(&process, stats);
@@ -132,31 +158,59 @@ impl Desk {
         stats.events[Kind::Audit as usize] += 1;
         if tell && settings.kinds.has(Kind::Audit) {
             let audit = normalise::audit_event(event, cut, &host.name, bump);
-            call.out.document(Kind::Audit, &host.bytes, |out| ocsf::audit::write(out, &audit));
+            call.out.document(Kind::Audit, &host.bytes, |out| {
+                ocsf::audit::write(out, &audit)
+            });
         }
         for (kind, _, body) in event.records() {
             let Some(kind) = records::auth_kind(kind) else {
                 continue;
             };
             let record = records::read_auth(kind, event.stamp, body, bump);
-            let (logons, mut context) = host.split(settings, event.first_offset, settings.limits.sessions_per_host);
-            logons.take(&record, &mut context, &mut |decided| self.decided.push(decided));
+            let (logons, mut context) = host.split(
+                settings,
+                event.first_offset,
+                settings.limits.sessions_per_host,
+            );
+            logons.take(&record, &mut context, &mut |decided| {
+                self.decided.push(decided)
+            });
         }
         self.logons(host, tell, settings, stats, call);
     }
 
     /// Tells what the host's time has made due.
-    fn advance(&mut self, host: &mut Host, time: crate::model::Timestamp, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+    fn advance(
+        &mut self,
+        host: &mut Host,
+        time: crate::model::Timestamp,
+        tell: bool,
+        settings: &Settings,
+        stats: &mut Stats,
+        call: &mut Call<'_>,
+    ) {
         let (logons, mut context) = host.split(settings, 0, settings.limits.sessions_per_host);
-        logons.advance(time, &mut context, &mut |decided| self.decided.push(decided));
+        logons.advance(time, &mut context, &mut |decided| {
+            self.decided.push(decided)
+        });
         self.logons(host, tell, settings, stats, call);
         let alerts = &mut self.alerts;
-        host.guesses.advance(time, &host.name, &settings.guessing, &mut |alert| alerts.push(alert));
+        host.guesses
+            .advance(time, &host.name, &settings.guessing, &mut |alert| {
+                alerts.push(alert)
+            });
         self.alerts(tell, settings, stats, call);
     }
 
     /// Tells the logons that have been decided, and what they make certain.
-    fn logons(&mut self, host: &mut Host, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+    fn logons(
+        &mut self,
+        host: &mut Host,
+        tell: bool,
+        settings: &Settings,
+        stats: &mut Stats,
+        call: &mut Call<'_>,
+    ) {
         if self.decided.is_empty() {
             return;
         }
@@ -167,21 +221,34 @@ impl Desk {
             stats.events[Kind::Logon as usize] += 1;
             if tell && settings.kinds.has(Kind::Logon) {
                 let hits = &self.hits;
-                call.out.document(Kind::Logon, &host.bytes, |out| ocsf::logon::write(out, &logon, hits));
+                call.out.document(Kind::Logon, &host.bytes, |out| {
+                    ocsf::logon::write(out, &logon, hits)
+                });
             }
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
                 self.alert_of_logon(&logon, stats);
             }
             self.hits.clear();
             let (alerts, most) = (&mut self.alerts, settings.limits.sources_per_host);
-            host.guesses.take(&logon, offset, &settings.guessing, most, &mut |alert| alerts.push(alert));
+            host.guesses
+                .take(&logon, offset, &settings.guessing, most, &mut |alert| {
+                    alerts.push(alert)
+                });
             self.alerts(tell, settings, stats, call);
         }
         self.decided = all;
-        stats.forgotten += std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
+        stats.forgotten +=
+            std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
     }
 
-    pub fn flow(&mut self, flow: &Flow, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+    pub fn flow(
+        &mut self,
+        flow: &Flow,
+        tell: bool,
+        settings: &Settings,
+        stats: &mut Stats,
+        call: &mut Call<'_>,
+    ) {
         self.hits.clear();
         sightings::flow(call.intel, flow, &mut self.hits);
         stats.events[Kind::Flow as usize] += 1;
@@ -199,61 +266,82 @@ impl Desk {
 
     fn alert_of_process(&mut self, process: &Process<'_>, stats: &mut Stats) {
         let program = process.exe.or(process.comm).map(String::from_utf8_lossy);
-        let what = format!("the command line of {}", program.as_deref().unwrap_or("a program"));
+        let what = format!(
+            "the command line of {}",
+            program.as_deref().unwrap_or("a program")
+        );
         let user = process.login_user.name.or(process.user.name);
-        self.alert_of_hits(stats, &Sighted {
-            uid: process.uid,
-            type_uid: ocsf::TYPE_LAUNCH,
-            host: process.host,
-            time: process.stamp.time,
-            user,
-            src_ip: None,
-            what: &what,
-            succeeded: true,
-        });
+        self.alert_of_hits(
+            stats,
+            &Sighted {
+                uid: process.uid,
+                type_uid: ocsf::TYPE_LAUNCH,
+                host: process.host,
+                time: process.stamp.time,
+                user,
+                src_ip: None,
+                what: &what,
+                succeeded: true,
+            },
+        );
     }
 
     fn alert_of_logon(&mut self, logon: &Logon, stats: &mut Stats) {
-        let from = logon.src_ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
+        let from = logon
+            .src_ip
+            .map(|ip| format!(" from {ip}"))
+            .unwrap_or_default();
         let failed = if logon.success { "a" } else { "a failed" };
         let what = format!("{failed} logon of {}{from}", shown(&logon.user));
-        self.alert_of_hits(stats, &Sighted {
-            uid: logon.uid,
-            type_uid: ocsf::logon::type_uid(logon.activity),
-            host: &logon.host,
-            time: logon.stamp.time,
-            user: logon.user.name.as_deref(),
-            src_ip: logon.src_ip,
-            what: &what,
-            succeeded: logon.success,
-        });
+        self.alert_of_hits(
+            stats,
+            &Sighted {
+                uid: logon.uid,
+                type_uid: ocsf::logon::type_uid(logon.activity),
+                host: &logon.host,
+                time: logon.stamp.time,
+                user: logon.user.name.as_deref(),
+                src_ip: logon.src_ip,
+                what: &what,
+                succeeded: logon.success,
+            },
+        );
     }
 
     fn alert_of_flow(&mut self, flow: &Flow, stats: &mut Stats) {
-        let end = |ip: Option<IpAddr>| ip.map_or_else(|| "an unknown address".to_string(), |ip| ip.to_string());
+        let end = |ip: Option<IpAddr>| {
+            ip.map_or_else(|| "an unknown address".to_string(), |ip| ip.to_string())
+        };
         let what = format!("a flow from {} to {}", end(flow.src.ip), end(flow.dst.ip));
-        self.alert_of_hits(stats, &Sighted {
-            uid: flow.uid,
-            type_uid: ocsf::flow::type_uid(flow.activity),
-            host: &flow.host,
-            time: flow.start,
-            user: None,
-            src_ip: flow.src.ip,
-            what: &what,
-            succeeded: flow.verdict != Some(crate::model::flow::Verdict::Denied),
-        });
+        self.alert_of_hits(
+            stats,
+            &Sighted {
+                uid: flow.uid,
+                type_uid: ocsf::flow::type_uid(flow.activity),
+                host: &flow.host,
+                time: flow.start,
+                user: None,
+                src_ip: flow.src.ip,
+                what: &what,
+                succeeded: flow.verdict != Some(crate::model::flow::Verdict::Denied),
+            },
+        );
     }
 
     fn alert_of_hits(&mut self, stats: &mut Stats, event: &Sighted<'_>) {
         stats.hits += self.hits.len() as u64;
-        self.alerts.push(indicators::alert(event, std::mem::take(&mut self.hits)));
+        self.alerts
+            .push(indicators::alert(event, std::mem::take(&mut self.hits)));
     }
 
     fn alerts(&mut self, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
         for alert in self.alerts.drain(..) {
             stats.events[Kind::Alert as usize] += 1;
             if tell && settings.kinds.has(Kind::Alert) {
-                call.out.document(Kind::Alert, alert.host.as_bytes(), |out| ocsf::alert::write(out, &alert));
+                call.out
+                    .document(Kind::Alert, alert.host.as_bytes(), |out| {
+                        ocsf::alert::write(out, &alert)
+                    });
             }
         }
     }
@@ -261,8 +349,14 @@ impl Desk {
 
 /// Fills in the names that the record does not carry and an earlier one of the host did.
 fn with_names<'p>(mut process: Process<'p>, host: &'p Host) -> Process<'p> {
-    for who in [&mut process.user, &mut process.effective_user, &mut process.login_user] {
-        who.name = who.name.or_else(|| who.id.and_then(|id| host.names.get(id)));
+    for who in [
+        &mut process.user,
+        &mut process.effective_user,
+        &mut process.login_user,
+    ] {
+        who.name = who
+            .name
+            .or_else(|| who.id.and_then(|id| host.names.get(id)));
     }
     process
 }

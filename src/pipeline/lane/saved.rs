@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Settings;
 
-use super::hosts::{Host, Hosts};
 use super::Lane;
+use super::hosts::{Host, Hosts};
 
 /// Of this release.
 const VERSION: u8 = 1;
@@ -49,7 +49,8 @@ impl Lane {
         if *version != VERSION {
             return Err(RestoreError::Version(*version));
         }
-        let saved: Saved<Vec<Host>> = postcard::from_bytes(bytes).map_err(|error| damaged(&error))?;
+        let saved: Saved<Vec<Host>> =
+            postcard::from_bytes(bytes).map_err(|error| damaged(&error))?;
         let mut lane = Lane::new(settings.clone());
         lane.state.hosts = Hosts::restore(&settings, saved.hosts);
         lane.state.told_before = saved.told_before;

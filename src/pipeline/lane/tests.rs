@@ -28,11 +28,21 @@ fn run(lines: &[String], restore: bool) -> Vec<String> {
         if restore {
             lane = Lane::restore(settings.clone(), &lane.save()).unwrap();
         }
-        lane.step(Timestamp(0), input(line.as_bytes(), offset as i64), &intel, &mut out);
+        lane.step(
+            Timestamp(0),
+            input(line.as_bytes(), offset as i64),
+            &intel,
+            &mut out,
+        );
     }
     lane.finish(&intel, &mut out);
-    assert_eq!((lane.open_events(), lane.open_bytes(), lane.hold()), (0, 0, None));
-    out.iter().map(|output| String::from_utf8_lossy(output.value).into_owned()).collect()
+    assert_eq!(
+        (lane.open_events(), lane.open_bytes(), lane.hold()),
+        (0, 0, None)
+    );
+    out.iter()
+        .map(|output| String::from_utf8_lossy(output.value).into_owned())
+        .collect()
 }
 
 fn program_start(node: &str, serial: u64) -> Vec<String> {
@@ -54,7 +64,9 @@ fn program_start(node: &str, serial: u64) -> Vec<String> {
 fn logon(pid: u32, serial: u64, ok: bool) -> Vec<String> {
     let time = 1_700_000_000 + serial;
     let res = if ok { "success" } else { "failed" };
-    let mut lines = vec![format!("type=USER_AUTH msg=audit({time}.000:{serial}): pid={pid} uid=0 auid=4294967295 ses=4294967295 msg='op=PAM:authentication acct=\"deploy\" exe=\"/usr/sbin/sshd\" hostname=203.0.113.66 addr=203.0.113.66 terminal=ssh res={res}'")];
+    let mut lines = vec![format!(
+        "type=USER_AUTH msg=audit({time}.000:{serial}): pid={pid} uid=0 auid=4294967295 ses=4294967295 msg='op=PAM:authentication acct=\"deploy\" exe=\"/usr/sbin/sshd\" hostname=203.0.113.66 addr=203.0.113.66 terminal=ssh res={res}'"
+    )];
     if ok {
         lines.push(format!("type=USER_START msg=audit({time}.004:{}): pid={pid} uid=0 auid=1101 ses=38 msg='op=PAM:session_open acct=\"deploy\" exe=\"/usr/sbin/sshd\" hostname=203.0.113.66 addr=203.0.113.66 terminal=ssh res=success'", serial + 1));
     }
@@ -67,8 +79,14 @@ fn a_program_start_is_one_process_event() {
     assert_eq!(all.len(), 1);
     let event: serde_json::Value = serde_json::from_str(&all[0]).unwrap();
     assert_eq!(event["device"]["hostname"], "web01");
-    assert_eq!(event["unmapped"]["argv"], serde_json::json!(["id", "\u{FFFD} "]));
-    assert_eq!(event["unmapped"]["argv_b64"], serde_json::json!(["aWQ=", "/yA="]));
+    assert_eq!(
+        event["unmapped"]["argv"],
+        serde_json::json!(["id", "\u{FFFD} "])
+    );
+    assert_eq!(
+        event["unmapped"]["argv_b64"],
+        serde_json::json!(["aWQ=", "/yA="])
+    );
     assert_eq!(event["process"]["parent_process"]["pid"], 7);
     assert_eq!(event["metadata"]["original_event_uid"], "1700000000.007:1");
 }
@@ -84,7 +102,10 @@ fn one_serial_on_two_nodes_is_two_events() {
 fn it_goes_on_from_its_saved_form_at_every_line() {
     let mut lines = Vec::new();
     for n in 0..8u64 {
-        lines.extend(program_start(if n % 2 == 0 { "web01" } else { "web02" }, 100 + n));
+        lines.extend(program_start(
+            if n % 2 == 0 { "web01" } else { "web02" },
+            100 + n,
+        ));
         lines.extend(logon(500 + n as u32, 200 + n * 10, n == 7));
     }
     // Interleave, and lose some EOE.
@@ -101,8 +122,14 @@ fn a_saved_form_of_another_version_or_a_damaged_one_is_refused() {
     let mut saved = lane.save();
     assert!(Lane::restore(settings(), &saved).is_ok());
     saved[0] = 99;
-    assert!(matches!(Lane::restore(settings(), &saved), Err(RestoreError::Version(99))));
-    assert!(matches!(Lane::restore(settings(), &[1, 255, 255]), Err(RestoreError::Damaged(_))));
+    assert!(matches!(
+        Lane::restore(settings(), &saved),
+        Err(RestoreError::Version(99))
+    ));
+    assert!(matches!(
+        Lane::restore(settings(), &[1, 255, 255]),
+        Err(RestoreError::Damaged(_))
+    ));
     assert!(Lane::restore(settings(), &[]).is_err());
 }
 
@@ -110,12 +137,33 @@ fn a_saved_form_of_another_version_or_a_damaged_one_is_refused() {
 fn what_is_no_line_is_a_dead_letter_as_it_came() {
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
     let mut lane = Lane::new(settings());
-    lane.step(Timestamp(0), input(b"\xffhello\r\ntype=CWD msg=audit(x): y", 9), &intel, &mut out);
-    let all: Vec<_> = out.iter().map(|o| (o.kind, o.value.to_vec(), o.offset, o.key.to_vec())).collect();
-    assert_eq!(all, [
-        (OutputKind::DeadLetter(Reject::NotAudit), b"\xffhello".to_vec(), 9, b"key01".to_vec()),
-        (OutputKind::DeadLetter(Reject::BadStamp), b"type=CWD msg=audit(x): y".to_vec(), 9, b"key01".to_vec()),
-    ]);
+    lane.step(
+        Timestamp(0),
+        input(b"\xffhello\r\ntype=CWD msg=audit(x): y", 9),
+        &intel,
+        &mut out,
+    );
+    let all: Vec<_> = out
+        .iter()
+        .map(|o| (o.kind, o.value.to_vec(), o.offset, o.key.to_vec()))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            (
+                OutputKind::DeadLetter(Reject::NotAudit),
+                b"\xffhello".to_vec(),
+                9,
+                b"key01".to_vec()
+            ),
+            (
+                OutputKind::DeadLetter(Reject::BadStamp),
+                b"type=CWD msg=audit(x): y".to_vec(),
+                9,
+                b"key01".to_vec()
+            ),
+        ]
+    );
     assert_eq!(lane.stats().rejects[Reject::NotAudit.index()], 1);
 }
 
@@ -124,9 +172,19 @@ fn the_offset_to_commit_stays_at_the_first_open_event() {
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
     let mut lane = Lane::new(settings());
     let lines = program_start("web01", 1);
-    lane.step(Timestamp(0), input(lines[0].as_bytes(), 40), &intel, &mut out);
+    lane.step(
+        Timestamp(0),
+        input(lines[0].as_bytes(), 40),
+        &intel,
+        &mut out,
+    );
     for (i, line) in program_start("web01", 2).iter().enumerate() {
-        lane.step(Timestamp(0), input(line.as_bytes(), 41 + i as i64), &intel, &mut out);
+        lane.step(
+            Timestamp(0),
+            input(line.as_bytes(), 41 + i as i64),
+            &intel,
+            &mut out,
+        );
     }
     assert_eq!((lane.hold(), out.len()), (Some(40), 0));
     for line in &lines[1..] {
@@ -140,15 +198,25 @@ fn what_was_told_before_changes_state_and_is_not_told_again() {
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
     let mut lane = Lane::new(settings());
     lane.told_before(7);
-    let mut lines: Vec<String> = (0..7).flat_map(|n| logon(500 + n, 200 + n as u64, false)).collect();
+    let mut lines: Vec<String> = (0..7)
+        .flat_map(|n| logon(500 + n, 200 + n as u64, false))
+        .collect();
     lines.extend(logon(600, 300, true));
     for (offset, line) in lines.iter().enumerate() {
-        lane.step(Timestamp(0), input(line.as_bytes(), offset as i64), &intel, &mut out);
+        lane.step(
+            Timestamp(0),
+            input(line.as_bytes(), offset as i64),
+            &intel,
+            &mut out,
+        );
     }
     assert!(lane.rebuild_from().is_none() || lane.rebuild_from() <= lane.hold());
     lane.finish(&intel, &mut out);
     let told = String::from_utf8_lossy(out.ndjson()).into_owned();
-    assert!(told.contains("guessed-logon"), "the failures before offset 7 count");
+    assert!(
+        told.contains("guessed-logon"),
+        "the failures before offset 7 count"
+    );
 }
 
 #[test]
@@ -161,7 +229,12 @@ fn bounds_hold_and_evictions_are_told() {
     let mut lane = Lane::new(Arc::new(bounded));
     for n in 0..2000u64 {
         let line = &program_start(&format!("web{}", n / 50), n)[0];
-        lane.step(Timestamp(0), input(line.as_bytes(), n as i64), &intel, &mut out);
+        lane.step(
+            Timestamp(0),
+            input(line.as_bytes(), n as i64),
+            &intel,
+            &mut out,
+        );
         assert!(lane.open_events() <= 50 && lane.hosts() <= 20);
     }
     lane.finish(&intel, &mut out);
@@ -176,6 +249,11 @@ fn a_line_that_is_too_long_is_refused() {
     bounded.limits.line_bytes = 50;
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
     let mut lane = Lane::new(Arc::new(bounded));
-    lane.step(Timestamp(0), input(program_start("web01", 1)[0].as_bytes(), 0), &intel, &mut out);
+    lane.step(
+        Timestamp(0),
+        input(program_start("web01", 1)[0].as_bytes(), 0),
+        &intel,
+        &mut out,
+    );
     assert_eq!(lane.stats().rejects[Reject::TooLong.index()], 1);
 }

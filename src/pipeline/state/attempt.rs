@@ -116,7 +116,11 @@ impl Attempt {
             known.id = id.or(known.id);
             known.name = name.map(Into::into).or(known.name.take());
         };
-        fill(&mut self.login_user, record.login_user.id, record.login_user.name);
+        fill(
+            &mut self.login_user,
+            record.login_user.id,
+            record.login_user.name,
+        );
         fill(&mut self.user, record.user.id, record.user.name);
         if record.kind == AuthKind::Login && record.id.id.is_some() {
             fill(&mut self.login_user, record.id.id, record.id.name);
@@ -126,17 +130,26 @@ impl Attempt {
     /// Whether a record can be of this logon: process ids come round.
     pub fn takes(&self, record: &AuthRecord<'_>) -> bool {
         record.stamp.time.since(self.newest) <= GRACE_MS
-            && record.exe.is_none_or(|exe| self.exe.is_none() || service_of(Some(exe)) == self.service)
+            && record
+                .exe
+                .is_none_or(|exe| self.exe.is_none() || service_of(Some(exe)) == self.service)
     }
 
     /// When it is told as failed, or, once it was, forgotten.
     pub fn due(&self, wait_ms: i64) -> Timestamp {
-        self.newest.plus(if self.told { wait_ms.max(GRACE_MS) } else { wait_ms })
+        self.newest.plus(if self.told {
+            wait_ms.max(GRACE_MS)
+        } else {
+            wait_ms
+        })
     }
 
     /// A switch of user inside a session, rather than a logon.
     pub fn is_switch(&self) -> bool {
-        matches!(&*self.service, "sudo" | "su" | "doas" | "pkexec" | "runuser" | "sudoedit")
+        matches!(
+            &*self.service,
+            "sudo" | "su" | "doas" | "pkexec" | "runuser" | "sudoedit"
+        )
     }
 
     /// The newest word was no.
@@ -160,10 +173,17 @@ impl Attempt {
     ) -> Logon {
         let named = |who: &Principal| Principal {
             id: who.id,
-            name: who.name.clone().or_else(|| who.id.and_then(&name_of).map(Into::into)),
+            name: who
+                .name
+                .clone()
+                .or_else(|| who.id.and_then(&name_of).map(Into::into)),
         };
         let switch = self.is_switch();
-        let actor = named(if self.login_user.id.is_some() { &self.login_user } else { &self.user });
+        let actor = named(if self.login_user.id.is_some() {
+            &self.login_user
+        } else {
+            &self.user
+        });
         let user = if switch {
             self.switched_to()
         } else {
@@ -174,10 +194,18 @@ impl Attempt {
             }
         };
         Logon {
-            uid: EventUid::of(if success { "logon" } else { "logon-failed" }, host, if success { decided } else { self.first }),
+            uid: EventUid::of(
+                if success { "logon" } else { "logon-failed" },
+                host,
+                if success { decided } else { self.first },
+            ),
             host: host.into(),
             stamp: decided,
-            activity: if switch { LogonActivity::Switch } else { LogonActivity::Logon },
+            activity: if switch {
+                LogonActivity::Switch
+            } else {
+                LogonActivity::Logon
+            },
             success,
             service: self.service.clone(),
             exe: self.exe.clone(),

@@ -63,7 +63,12 @@ pub struct Context<'c> {
 
 impl Logons {
     /// Takes one record; `tell` gets what it decides.
-    pub fn take(&mut self, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
+    pub fn take(
+        &mut self,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
         let Some(pid) = record.pid else {
             return;
         };
@@ -79,7 +84,8 @@ impl Logons {
         }
         if fits != Some(true) {
             self.make_room(context, tell);
-            self.attempts.insert(pid, Attempt::new(record, context.offset));
+            self.attempts
+                .insert(pid, Attempt::new(record, context.offset));
         }
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
@@ -95,7 +101,12 @@ impl Logons {
     }
 
     /// Tells the failed logons that have been silent long enough.
-    pub fn advance(&mut self, now: Timestamp, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
+    pub fn advance(
+        &mut self,
+        now: Timestamp,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
         while let Some(pid) = self.due.pop(now) {
             self.tell_failed(pid, context, tell);
             match self.attempts.get(&pid) {
@@ -135,20 +146,28 @@ impl Logons {
         }
         let told = |pid: &u32| {
             self.sessions.get(pid).is_some_and(|session| {
-                session.logon.session == record.session && service_of(record.exe) == session.logon.service
+                session.logon.session == record.session
+                    && service_of(record.exe) == session.logon.service
             })
         };
         match record.kind {
             AuthKind::Login | AuthKind::SessionStart => told(&pid),
             AuthKind::Credentials => {
                 let of_session = (record.session, 0)..=(record.session, u32::MAX);
-                !self.attempts.contains_key(&pid) && self.by_number.range(of_session).any(|(_, pid)| told(pid))
+                !self.attempts.contains_key(&pid)
+                    && self.by_number.range(of_session).any(|(_, pid)| told(pid))
             }
             _ => false,
         }
     }
 
-    fn open(&mut self, pid: u32, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
+    fn open(
+        &mut self,
+        pid: u32,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
         let Some(attempt) = self.attempts.remove(&pid) else {
             return;
         };
@@ -189,7 +208,13 @@ impl Logons {
         Some(session)
     }
 
-    fn end(&mut self, pid: u32, record: &AuthRecord<'_>, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
+    fn end(
+        &mut self,
+        pid: u32,
+        record: &AuthRecord<'_>,
+        context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
         let service = service_of(record.exe);
         let session = match self.sessions.get(&pid) {
             Some(session) if session.logon.service == service => self.take_session(pid),
@@ -230,7 +255,9 @@ impl Logons {
         }
         attempt.told = true;
         let (success, first) = (!attempt.failed(), attempt.first);
-        let logon = attempt.logon(context.host, pid, success, first, |id| context.names.get(id));
+        let logon = attempt.logon(context.host, pid, success, first, |id| {
+            context.names.get(id)
+        });
         tell(Decided {
             logon,
             offset: attempt.offset,
@@ -238,7 +265,10 @@ impl Logons {
     }
 
     fn close(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Decided)) {
-        let due = self.attempts.get(&pid).map(|attempt| attempt.due(context.wait_ms));
+        let due = self
+            .attempts
+            .get(&pid)
+            .map(|attempt| attempt.due(context.wait_ms));
         self.tell_failed(pid, context, tell);
         self.attempts.remove(&pid);
         if let Some(due) = due {

@@ -4,7 +4,10 @@ use super::*;
 use crate::model::process::Account;
 use crate::model::{Stamp, Timestamp};
 
-const UNSET: Account<'static> = Account { id: None, name: None };
+const UNSET: Account<'static> = Account {
+    id: None,
+    name: None,
+};
 
 /// One record at `ms`, as the audit stage reads it.
 struct Told<'a> {
@@ -23,10 +26,16 @@ fn record<'a>(told: &Told<'a>) -> AuthRecord<'a> {
     let some = |text: &'a str| (!text.is_empty()).then_some(text.as_bytes());
     AuthRecord {
         kind: told.kind,
-        stamp: Stamp { time: Timestamp(told.ms), serial: told.ms as u64 },
+        stamp: Stamp {
+            time: Timestamp(told.ms),
+            serial: told.ms as u64,
+        },
         pid: Some(told.pid),
         user: UNSET,
-        login_user: Account { id: told.auid, name: None },
+        login_user: Account {
+            id: told.auid,
+            name: None,
+        },
         session: told.ses,
         success: Some(told.ok),
         operation: (told.kind == AuthKind::Authentication).then_some(b"PAM:authentication"),
@@ -54,10 +63,20 @@ const SSHD: Told<'static> = Told {
 
 fn run(records: &[Told<'_>], most: usize) -> Vec<Logon> {
     let (mut logons, mut names, mut all) = (Logons::default(), Names::default(), Vec::new());
-    let mut context = Context { host: "web01", names: &mut names, wait_ms: 10_000, most, offset: 0 };
+    let mut context = Context {
+        host: "web01",
+        names: &mut names,
+        wait_ms: 10_000,
+        most,
+        offset: 0,
+    };
     for told in records {
-        logons.advance(Timestamp(told.ms), &mut context, &mut |decided| all.push(decided.logon));
-        logons.take(&record(told), &mut context, &mut |decided| all.push(decided.logon));
+        logons.advance(Timestamp(told.ms), &mut context, &mut |decided| {
+            all.push(decided.logon)
+        });
+        logons.take(&record(told), &mut context, &mut |decided| {
+            all.push(decided.logon)
+        });
         // The saved form goes on as if nothing had been.
         let saved = serde_json::to_vec(&logons).unwrap();
         logons = serde_json::from_slice(&saved).unwrap();
@@ -69,48 +88,149 @@ fn run(records: &[Told<'_>], most: usize) -> Vec<Logon> {
 #[test]
 fn one_connection_is_one_logon_and_one_logoff() {
     use AuthKind::*;
-    let all = run(&[
-        SSHD,
-        Told { kind: Account, ms: 1, ..SSHD },
-        Told { kind: Credentials, ms: 2, ..SSHD },
-        Told { kind: Assigned, ms: 3, exe: "", acct: "", addr: "", ses: Some(36), auid: Some(1102), ..SSHD },
-        Told { kind: SessionStart, ms: 4, ses: Some(36), auid: Some(1102), ..SSHD },
-        Told { kind: Credentials, ms: 5, pid: 8, ses: Some(36), auid: Some(1102), ..SSHD },
-        Told { kind: Login, ms: 6, acct: "", ses: Some(36), auid: Some(1102), ..SSHD },
-        Told { kind: SessionEnd, ms: 5004, ses: Some(36), auid: Some(1102), ..SSHD },
-    ], 100);
+    let all = run(
+        &[
+            SSHD,
+            Told {
+                kind: Account,
+                ms: 1,
+                ..SSHD
+            },
+            Told {
+                kind: Credentials,
+                ms: 2,
+                ..SSHD
+            },
+            Told {
+                kind: Assigned,
+                ms: 3,
+                exe: "",
+                acct: "",
+                addr: "",
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+            Told {
+                kind: SessionStart,
+                ms: 4,
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+            Told {
+                kind: Credentials,
+                ms: 5,
+                pid: 8,
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+            Told {
+                kind: Login,
+                ms: 6,
+                acct: "",
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+            Told {
+                kind: SessionEnd,
+                ms: 5004,
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+        ],
+        100,
+    );
     assert_eq!(all.len(), 2);
     let (logon, end) = (&all[0], &all[1]);
-    assert_eq!((logon.activity, logon.success), (LogonActivity::Logon, true));
-    assert_eq!((&*logon.service, shown(&logon.user).as_str()), ("sshd", "alice"));
-    assert_eq!((logon.session, logon.src_ip.map(|ip| ip.to_string())), (Some(36), Some("10.20.0.20".into())));
+    assert_eq!(
+        (logon.activity, logon.success),
+        (LogonActivity::Logon, true)
+    );
+    assert_eq!(
+        (&*logon.service, shown(&logon.user).as_str()),
+        ("sshd", "alice")
+    );
+    assert_eq!(
+        (logon.session, logon.src_ip.map(|ip| ip.to_string())),
+        (Some(36), Some("10.20.0.20".into()))
+    );
     assert_eq!(logon.records.len(), 5);
-    assert_eq!((end.activity, end.duration_ms, end.logon_uid), (LogonActivity::Logoff, Some(5000), Some(logon.uid)));
+    assert_eq!(
+        (end.activity, end.duration_ms, end.logon_uid),
+        (LogonActivity::Logoff, Some(5000), Some(logon.uid))
+    );
 }
 
 #[test]
 fn a_guess_at_an_unknown_user_is_one_failure_with_the_name_as_typed() {
     use AuthKind::*;
     let failed = Told { ok: false, ..SSHD };
-    let all = run(&[
-        Told { kind: Login, ms: 1, acct: "(invalid user)", ..failed },
-        Told { kind: Login, ms: 2, acct: "(invalid user)", ..failed },
-        Told { ms: 3, acct: "oracle db", ..failed },
-        Told { kind: Login, ms: 1500, acct: "(invalid user)", ..failed },
-        Told { kind: Command, ms: 20_000, pid: 9, ..failed },
-    ], 100);
-    assert_eq!((all[0].success, all[0].unknown_user, shown(&all[0].user).as_str()), (false, true, "oracle db"));
+    let all = run(
+        &[
+            Told {
+                kind: Login,
+                ms: 1,
+                acct: "(invalid user)",
+                ..failed
+            },
+            Told {
+                kind: Login,
+                ms: 2,
+                acct: "(invalid user)",
+                ..failed
+            },
+            Told {
+                ms: 3,
+                acct: "oracle db",
+                ..failed
+            },
+            Told {
+                kind: Login,
+                ms: 1500,
+                acct: "(invalid user)",
+                ..failed
+            },
+            Told {
+                kind: Command,
+                ms: 20_000,
+                pid: 9,
+                ..failed
+            },
+        ],
+        100,
+    );
+    assert_eq!(
+        (
+            all[0].success,
+            all[0].unknown_user,
+            shown(&all[0].user).as_str()
+        ),
+        (false, true, "oracle db")
+    );
     assert_eq!(all.iter().filter(|logon| logon.pid == Some(7)).count(), 1);
 }
 
 #[test]
 fn one_that_fails_and_then_gets_in_is_one_good_logon() {
     use AuthKind::*;
-    let all = run(&[
-        Told { ok: false, ..SSHD },
-        Told { ms: 3000, ..SSHD },
-        Told { kind: SessionStart, ms: 3001, ses: Some(1), auid: Some(1), ..SSHD },
-    ], 100);
+    let all = run(
+        &[
+            Told { ok: false, ..SSHD },
+            Told { ms: 3000, ..SSHD },
+            Told {
+                kind: SessionStart,
+                ms: 3001,
+                ses: Some(1),
+                auid: Some(1),
+                ..SSHD
+            },
+        ],
+        100,
+    );
     assert_eq!(all.len(), 1);
     assert!(all[0].success);
 }
@@ -118,20 +238,72 @@ fn one_that_fails_and_then_gets_in_is_one_good_logon() {
 #[test]
 fn sudo_names_who_switched_and_to_whom() {
     use AuthKind::*;
-    let sudo = Told { exe: "/usr/bin/sudo", addr: "", ses: Some(36), auid: Some(1102), pid: 9, ..SSHD };
-    let all = run(&[
-        Told { kind: SessionStart, ms: 0, ses: Some(36), auid: Some(1102), ..SSHD },
-        Told { ms: 1, ..sudo },
-        Told { kind: Account, ms: 2, ..sudo },
-        Told { kind: Credentials, ms: 3, acct: "root", ..sudo },
-        Told { kind: SessionStart, ms: 4, acct: "root", ..sudo },
-        Told { ms: 10, pid: 10, ok: false, ..sudo },
-        Told { kind: Command, ms: 11, pid: 10, ok: false, acct: "", ..sudo },
-        Told { kind: Command, ms: 12, pid: 10, ok: false, acct: "", ..sudo },
-    ], 100);
+    let sudo = Told {
+        exe: "/usr/bin/sudo",
+        addr: "",
+        ses: Some(36),
+        auid: Some(1102),
+        pid: 9,
+        ..SSHD
+    };
+    let all = run(
+        &[
+            Told {
+                kind: SessionStart,
+                ms: 0,
+                ses: Some(36),
+                auid: Some(1102),
+                ..SSHD
+            },
+            Told { ms: 1, ..sudo },
+            Told {
+                kind: Account,
+                ms: 2,
+                ..sudo
+            },
+            Told {
+                kind: Credentials,
+                ms: 3,
+                acct: "root",
+                ..sudo
+            },
+            Told {
+                kind: SessionStart,
+                ms: 4,
+                acct: "root",
+                ..sudo
+            },
+            Told {
+                ms: 10,
+                pid: 10,
+                ok: false,
+                ..sudo
+            },
+            Told {
+                kind: Command,
+                ms: 11,
+                pid: 10,
+                ok: false,
+                acct: "",
+                ..sudo
+            },
+            Told {
+                kind: Command,
+                ms: 12,
+                pid: 10,
+                ok: false,
+                acct: "",
+                ..sudo
+            },
+        ],
+        100,
+    );
     assert_eq!(all.len(), 3);
     for (switch, ok) in [(&all[1], true), (&all[2], false)] {
-        assert_eq!((switch.activity, switch.success), (LogonActivity::Switch, ok));
+        assert_eq!(
+            (switch.activity, switch.success),
+            (LogonActivity::Switch, ok)
+        );
         assert_eq!(shown(switch.actor.as_ref().unwrap()), "alice");
         assert_eq!(shown(&switch.user), "root");
     }
@@ -139,13 +311,38 @@ fn sudo_names_who_switched_and_to_whom() {
 
 #[test]
 fn su_that_failed_names_the_account_it_wanted() {
-    let su = Told { exe: "/usr/bin/su", addr: "", ses: Some(36), auid: Some(1102), pid: 9, acct: "bob", ok: false, ..SSHD };
+    let su = Told {
+        exe: "/usr/bin/su",
+        addr: "",
+        ses: Some(36),
+        auid: Some(1102),
+        pid: 9,
+        acct: "bob",
+        ok: false,
+        ..SSHD
+    };
     let all = run(&[su], 100);
-    assert_eq!((shown(&all[0].user).as_str(), shown(all[0].actor.as_ref().unwrap()).as_str()), ("bob", "uid 1102"));
+    assert_eq!(
+        (
+            shown(&all[0].user).as_str(),
+            shown(all[0].actor.as_ref().unwrap()).as_str()
+        ),
+        ("bob", "uid 1102")
+    );
 }
 
 #[test]
 fn a_bound_lets_the_oldest_go_and_tells_it() {
-    let all = run(&(0..10).map(|n| Told { ms: n, pid: n as u32 + 1, ok: false, ..SSHD }).collect::<Vec<_>>(), 3);
+    let all = run(
+        &(0..10)
+            .map(|n| Told {
+                ms: n,
+                pid: n as u32 + 1,
+                ok: false,
+                ..SSHD
+            })
+            .collect::<Vec<_>>(),
+        3,
+    );
     assert_eq!(all.len(), 10);
 }

@@ -18,7 +18,9 @@ pub struct Names {
 impl Names {
     pub fn learn(&mut self, id: u32, name: &[u8]) {
         let known = self.by_id.get(&id);
-        if known.is_some_and(|known| &**known == name) || (known.is_none() && self.by_id.len() >= MOST) {
+        if known.is_some_and(|known| &**known == name)
+            || (known.is_none() && self.by_id.len() >= MOST)
+        {
             return;
         }
         self.by_id.insert(id, name.into());

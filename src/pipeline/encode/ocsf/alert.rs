@@ -42,12 +42,18 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200401,"#,
         r#""type_name":"Detection Finding: Create","status_id":1,"status":"New","is_alert":true"#
     ));
-    o.number("severity_id", alert.severity.id()).plain("severity", alert.severity.as_str());
+    o.number("severity_id", alert.severity.id())
+        .plain("severity", alert.severity.as_str());
     o.number("time", alert.time.0);
-    o.number("start_time", alert.first_seen.0).number("end_time", alert.time.0);
+    o.number("start_time", alert.first_seen.0)
+        .number("end_time", alert.time.0);
     o.text("message", alert.message.as_bytes());
     common::plain_metadata(&mut o, alert.uid, |m| {
-        m.raw(if alert.hits.is_empty() { r#""profiles":["host"]"# } else { r#""profiles":["host","osint"]"# });
+        m.raw(if alert.hits.is_empty() {
+            r#""profiles":["host"]"#
+        } else {
+            r#""profiles":["host","osint"]"#
+        });
     });
     common::device(&mut o, &alert.host);
     o.object("finding_info", |f| write_finding(f, alert));
@@ -72,7 +78,11 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
             i.text("vendor_name", hit.indicator.file.as_bytes());
         });
     }
-    common::sightings(&mut o, &alert.hits, &[("evidences[0].src_endpoint.ip", alert.src_ip)]);
+    common::sightings(
+        &mut o,
+        &alert.hits,
+        &[("evidences[0].src_endpoint.ip", alert.src_ip)],
+    );
     o.end();
 }
 
@@ -101,9 +111,13 @@ fn write_finding(f: &mut Object<'_>, alert: &Alert) {
 
 fn osint_type(kind: IndicatorKind) -> &'static str {
     match kind {
-        IndicatorKind::Ipv4 | IndicatorKind::Ipv6 | IndicatorKind::Cidr => r#""type_id":1,"type":"IP Address""#,
+        IndicatorKind::Ipv4 | IndicatorKind::Ipv6 | IndicatorKind::Cidr => {
+            r#""type_id":1,"type":"IP Address""#
+        }
         IndicatorKind::Domain => r#""type_id":2,"type":"Domain""#,
         IndicatorKind::Url => r#""type_id":5,"type":"URL""#,
-        IndicatorKind::Md5 | IndicatorKind::Sha1 | IndicatorKind::Sha256 => r#""type_id":4,"type":"Hash""#,
+        IndicatorKind::Md5 | IndicatorKind::Sha1 | IndicatorKind::Sha256 => {
+            r#""type_id":4,"type":"Hash""#
+        }
     }
 }

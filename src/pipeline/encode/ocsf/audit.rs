@@ -23,7 +23,10 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
     o.number("time", event.stamp.time.0);
     common::metadata(&mut o, event.uid, event.stamp, |m| {
         m.raw(r#""profiles":["host"]"#);
-        m.text_if("event_code", event.records.first().map(|record| record.kind));
+        m.text_if(
+            "event_code",
+            event.records.first().map(|record| record.kind),
+        );
     });
     common::device(&mut o, event.host);
     o.object("unmapped", |u| {

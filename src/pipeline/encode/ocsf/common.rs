@@ -16,7 +16,12 @@ const PRODUCT: &str = concat!(
 );
 
 /// `metadata` of an event that has a kernel stamp.
-pub fn metadata(o: &mut Object<'_>, uid: EventUid, stamp: Stamp, more: impl FnOnce(&mut Object<'_>)) {
+pub fn metadata(
+    o: &mut Object<'_>,
+    uid: EventUid,
+    stamp: Stamp,
+    more: impl FnOnce(&mut Object<'_>),
+) {
     o.object("metadata", |m| {
         m.raw(PRODUCT);
         let hex = uid.to_hex();
@@ -73,7 +78,11 @@ pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<Ip
             e.object("data", |d| hit_data(d, hit));
         });
     }
-    let addresses = || addresses.iter().filter_map(|(name, ip)| ip.map(|ip| (*name, ip)));
+    let addresses = || {
+        addresses
+            .iter()
+            .filter_map(|(name, ip)| ip.map(|ip| (*name, ip)))
+    };
     if addresses().next().is_none() && hits.is_empty() {
         return;
     }
@@ -87,7 +96,8 @@ pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<Ip
             b.raw(r#""type_id":2,"type":"IP Address""#);
         }
         Err(hit) => {
-            b.text("name", hit.field.as_bytes()).text("value", hit.observed.as_bytes());
+            b.text("name", hit.field.as_bytes())
+                .text("value", hit.observed.as_bytes());
             b.raw(observable_type(hit.indicator.kind));
         }
     });
@@ -105,10 +115,14 @@ pub fn hit_data(d: &mut Object<'_>, hit: &Hit) {
 /// `observable.type_id` and its caption.
 pub fn observable_type(kind: IndicatorKind) -> &'static str {
     match kind {
-        IndicatorKind::Ipv4 | IndicatorKind::Ipv6 | IndicatorKind::Cidr => r#""type_id":2,"type":"IP Address""#,
+        IndicatorKind::Ipv4 | IndicatorKind::Ipv6 | IndicatorKind::Cidr => {
+            r#""type_id":2,"type":"IP Address""#
+        }
         IndicatorKind::Domain => r#""type_id":1,"type":"Hostname""#,
         IndicatorKind::Url => r#""type_id":6,"type":"URL String""#,
-        IndicatorKind::Md5 | IndicatorKind::Sha1 | IndicatorKind::Sha256 => r#""type_id":8,"type":"Hash""#,
+        IndicatorKind::Md5 | IndicatorKind::Sha1 | IndicatorKind::Sha256 => {
+            r#""type_id":8,"type":"Hash""#
+        }
     }
 }
 
@@ -127,7 +141,9 @@ pub fn completeness(u: &mut Object<'_>, completeness: &Completeness) {
         (completeness.args_missing > 0, "arguments"),
     ];
     let missing = missing.iter().filter(|(is, _)| *is);
-    u.array("missing", missing, |out, (_, what)| string(out, what.as_bytes()));
+    u.array("missing", missing, |out, (_, what)| {
+        string(out, what.as_bytes())
+    });
 }
 
 /// Records as objects of their fields. A name that comes twice in a record gets a number.
@@ -138,14 +154,24 @@ pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
         let mut seen = 0u64;
         for (i, (key, value)) in record.fields.iter().enumerate() {
             let name = String::from_utf8_lossy(key);
-            let bit = 1u64 << (key.iter().fold(0u64, |h, &b| h.wrapping_mul(31).wrapping_add(b as u64)) & 63);
+            let bit = 1u64
+                << (key
+                    .iter()
+                    .fold(0u64, |h, &b| h.wrapping_mul(31).wrapping_add(b as u64))
+                    & 63);
             let before = if seen & bit == 0 && *key != b"type" {
                 0
             } else {
-                record.fields[..i].iter().filter(|(k, _)| k == key).count() + (*key == b"type") as usize
+                record.fields[..i].iter().filter(|(k, _)| k == key).count()
+                    + (*key == b"type") as usize
             };
             seen |= bit;
-            match (before, key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'[' | b']' | b'.'))) {
+            match (
+                before,
+                key.iter().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'[' | b']' | b'.')
+                }),
+            ) {
                 (0, true) => r.text(&name, value),
                 (0, false) => r.escaped_key(key, "", value),
                 (n, _) => r.escaped_key(key, &format!("_{}", n + 1), value),

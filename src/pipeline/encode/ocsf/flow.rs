@@ -27,28 +27,50 @@ pub fn write(out: &mut Vec<u8>, flow: &Flow, community_uid: Option<&str>, hits: 
         FlowActivity::Traffic => r#""activity_id":6,"activity_name":"Traffic","type_uid":400106,"type_name":"Network Activity: Traffic""#,
     });
     o.raw(r#""category_uid":4,"category_name":"Network Activity","class_uid":4001,"class_name":"Network Activity","severity_id":1,"severity":"Informational""#);
-    o.number("time", flow.start.0).number("start_time", flow.start.0);
+    o.number("time", flow.start.0)
+        .number("start_time", flow.start.0);
     if let Some(end) = flow.end {
-        o.number("end_time", end.0).number("duration", end.since(flow.start).max(0));
+        o.number("end_time", end.0)
+            .number("duration", end.since(flow.start).max(0));
     }
     o.number_if("count", flow.count);
     match flow.verdict {
-        Some(Verdict::Allowed) => o.raw(r#""disposition_id":1,"disposition":"Allowed","action_id":1,"action":"Allowed""#),
-        Some(Verdict::Denied) => o.raw(r#""disposition_id":2,"disposition":"Blocked","action_id":2,"action":"Denied""#),
+        Some(Verdict::Allowed) => {
+            o.raw(r#""disposition_id":1,"disposition":"Allowed","action_id":1,"action":"Allowed""#)
+        }
+        Some(Verdict::Denied) => {
+            o.raw(r#""disposition_id":2,"disposition":"Blocked","action_id":2,"action":"Denied""#)
+        }
         None => &mut o,
     };
     common::plain_metadata(&mut o, flow.uid, |m| {
         m.plain("log_name", flow.format);
-        m.raw(if flow.verdict.is_some() { r#""profiles":["host","security_control"]"# } else { r#""profiles":["host"]"# });
-        m.text_if("original_event_uid", flow.original_uid.as_deref().map(str::as_bytes));
+        m.raw(if flow.verdict.is_some() {
+            r#""profiles":["host","security_control"]"#
+        } else {
+            r#""profiles":["host"]"#
+        });
+        m.text_if(
+            "original_event_uid",
+            flow.original_uid.as_deref().map(str::as_bytes),
+        );
     });
     common::device(&mut o, &flow.host);
     write_endpoint(&mut o, "src_endpoint", &flow.src);
     write_endpoint(&mut o, "dst_endpoint", &flow.dst);
     o.text_if("app_name", flow.service.as_deref().map(str::as_bytes));
-    o.object("connection_info", |c| write_connection(c, flow, community_uid));
+    o.object("connection_info", |c| {
+        write_connection(c, flow, community_uid)
+    });
     write_traffic(&mut o, flow);
-    common::sightings(&mut o, hits, &[("src_endpoint.ip", flow.src.ip), ("dst_endpoint.ip", flow.dst.ip)]);
+    common::sightings(
+        &mut o,
+        hits,
+        &[
+            ("src_endpoint.ip", flow.src.ip),
+            ("dst_endpoint.ip", flow.dst.ip),
+        ],
+    );
     o.object("unmapped", |u| {
         u.bool("direction_told", flow.direction_told);
         for (name, value) in &flow.extra {
@@ -75,8 +97,12 @@ fn write_connection(c: &mut Object<'_>, flow: &Flow, community_uid: Option<&str>
     c.raw(match flow.direction {
         Some(Direction::Inbound) => r#""direction_id":1,"direction":"Inbound""#,
         Some(Direction::Outbound) => r#""direction_id":2,"direction":"Outbound""#,
-        Some(Direction::Internal) => r#""direction_id":3,"direction":"Lateral","boundary_id":2,"boundary":"Internal""#,
-        Some(Direction::External) => r#""direction_id":99,"direction":"external","boundary_id":3,"boundary":"External""#,
+        Some(Direction::Internal) => {
+            r#""direction_id":3,"direction":"Lateral","boundary_id":2,"boundary":"Internal""#
+        }
+        Some(Direction::External) => {
+            r#""direction_id":99,"direction":"external","boundary_id":3,"boundary":"External""#
+        }
         None => r#""direction_id":0,"direction":"Unknown""#,
     });
     if let Some(protocol) = flow.protocol {
@@ -84,8 +110,12 @@ fn write_connection(c: &mut Object<'_>, flow: &Flow, community_uid: Option<&str>
         c.plain("protocol_name", protocol_name(protocol));
     }
     match flow.src.ip.or(flow.dst.ip) {
-        Some(IpAddr::V4(_)) => c.raw(r#""protocol_ver_id":4,"protocol_ver":"Internet Protocol version 4 (IPv4)""#),
-        Some(IpAddr::V6(_)) => c.raw(r#""protocol_ver_id":6,"protocol_ver":"Internet Protocol version 6 (IPv6)""#),
+        Some(IpAddr::V4(_)) => {
+            c.raw(r#""protocol_ver_id":4,"protocol_ver":"Internet Protocol version 4 (IPv4)""#)
+        }
+        Some(IpAddr::V6(_)) => {
+            c.raw(r#""protocol_ver_id":6,"protocol_ver":"Internet Protocol version 6 (IPv6)""#)
+        }
         None => c,
     };
     if let Some(uid) = community_uid {

@@ -41,7 +41,8 @@ pub fn write(out: &mut Vec<u8>, logon: &Logon, hits: &[Hit]) {
     o.number("time", logon.stamp.time.0);
     o.number("start_time", logon.started.0);
     if let Some(duration) = logon.duration_ms {
-        o.number("duration", duration).number("end_time", logon.stamp.time.0);
+        o.number("duration", duration)
+            .number("end_time", logon.stamp.time.0);
     }
     common::metadata(&mut o, logon.uid, logon.stamp, |m| {
         m.raw(r#""profiles":["host"]"#);
@@ -71,11 +72,19 @@ fn write_who(o: &mut Object<'_>, logon: &Logon) {
         user.name = Some(b"(unknown)");
     }
     common::user(o, "user", &user);
-    if let Some(actor) = logon.actor.as_ref().filter(|a| a.id.is_some() || a.name.is_some()) {
+    if let Some(actor) = logon
+        .actor
+        .as_ref()
+        .filter(|a| a.id.is_some() || a.name.is_some())
+    {
         o.object("actor", |a| common::user(a, "user", &account(actor)));
     }
     o.object("service", |s| {
-        let name = if logon.service.is_empty() { "unknown" } else { &logon.service };
+        let name = if logon.service.is_empty() {
+            "unknown"
+        } else {
+            &logon.service
+        };
         s.text("name", name.as_bytes());
     });
     if let Some(pid) = logon.pid {
@@ -106,7 +115,10 @@ fn write_where(o: &mut Object<'_>, logon: &Logon) {
     if let Some(kind) = logon_type(logon) {
         o.raw(kind);
     }
-    o.bool("is_remote", logon.src_ip.is_some() || logon.src_host.is_some());
+    o.bool(
+        "is_remote",
+        logon.src_ip.is_some() || logon.src_host.is_some(),
+    );
     if logon.session.is_some() || logon.terminal.is_some() {
         o.object("session", |s| {
             if let Some(session) = logon.session {
@@ -134,7 +146,9 @@ fn logon_type(logon: &Logon) -> Option<&'static str> {
 }
 
 fn write_unmapped(u: &mut Object<'_>, logon: &Logon) {
-    u.array("records", &logon.records, |out, stamp| string(out, stamp.to_string().as_bytes()));
+    u.array("records", &logon.records, |out, stamp| {
+        string(out, stamp.to_string().as_bytes())
+    });
     if let Some(method) = logon.method {
         u.plain("method", method.as_str());
     }

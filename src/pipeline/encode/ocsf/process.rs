@@ -89,7 +89,11 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
 
 fn write_unmapped(u: &mut Object<'_>, process: &Process<'_>) {
     u.array("argv", process.argv, |out, arg| string(out, arg));
-    if process.argv.iter().any(|arg| !arg.is_ascii() && std::str::from_utf8(arg).is_err()) {
+    if process
+        .argv
+        .iter()
+        .any(|arg| !arg.is_ascii() && std::str::from_utf8(arg).is_err())
+    {
         u.array("argv_b64", process.argv, |out, arg| base64(out, arg));
     }
     u.text_if("comm", process.comm);

@@ -1,0 +1,283 @@
+//! Tells a person what an output says, in one line.
+//!
+//! Place in the flow: output topics → terminal. It reads the documents as any SIEM would, by their OCSF
+//! fields, and refuses to let anything in them steer the terminal.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::story::ATTACKER;
+
+/// Programs that a person would look at twice in a session from outside.
+const TELLING: [&str; 16] = [
+    "id", "uname", "whoami", "cat", "sudo", "su", "wget", "curl", "chmod", "crontab", "base64",
+    "find", "ps", "python3", "memfd", "nproc",
+];
+
+/// Colour, where a person looks at a terminal that has it.
+#[derive(Clone, Copy)]
+pub(super) struct Paint(pub(super) bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    pub(super) fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn red(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
+    fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+}
+
+/// What came back, counted.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) events: BTreeMap<&'static str, u64>,
+    pub(super) severities: BTreeMap<String, u64>,
+    pub(super) dead_letters: u64,
+    pub(super) hits: u64,
+    /// Alerts of a guessed password from the attacker's address.
+    pub(super) guessed: u64,
+    /// Alerts of an indicator.
+    pub(super) indicators: u64,
+    /// Processes of the attacker's session that were not told one by one.
+    pub(super) untold: u64,
+}
+
+impl Told {
+    /// The line for one document, where it is worth one.
+    pub(super) fn event(&mut self, document: &Value, paint: Paint) -> Option<String> {
+        let hit = indicator(document);
+        self.hits += u64::from(hit.is_some());
+        let (kind, words) = match document.get("class_uid").and_then(Value::as_u64) {
+            Some(1007) => ("process", self.process(document, hit.is_some(), paint)),
+            Some(3002) => ("logon", logon(document, paint)),
+            Some(4001) => ("flow", Some(flow(document))),
+            Some(2004) => ("alert", Some(self.alert(document, paint))),
+            _ => ("other", None),
+        };
+        *self.events.entry(kind).or_default() += 1;
+        let mark = match hit {
+            Some(value) if kind != "alert" => paint.yellow(&format!("  <- indicator {value}")),
+            _ => String::new(),
+        };
+        let time = paint.faint(&time(document));
+        let kind = if kind == "alert" {
+            paint.red("ALERT  ")
+        } else {
+            format!("{kind:<7}")
+        };
+        words.map(|words| format!("{time}  {kind}  {words}{mark}"))
+    }
+
+    pub(super) fn dead_letter(&mut self, bytes: &[u8], paint: Paint) -> String {
+        self.dead_letters += 1;
+        let text = harmless(&String::from_utf8_lossy(bytes), 60);
+        format!(
+            "{}  unread   kept byte for byte: {text}",
+            paint.faint("        ")
+        )
+    }
+
+    fn process(&mut self, document: &Value, hit: bool, paint: Paint) -> Option<String> {
+        let outside = at(document, "/unmapped/session/src_ip") == Some(ATTACKER);
+        let name = at(document, "/process/name")
+            .or_else(|| at(document, "/process/file/name"))
+            .unwrap_or("?");
+        if !hit && !(outside && TELLING.iter().any(|telling| name.starts_with(telling))) {
+            self.untold += u64::from(outside);
+            return None;
+        }
+        let command = harmless(at(document, "/process/cmd_line").unwrap_or(name), 84);
+        let user = user(document, "/process/user");
+        Some(format!("{user}: {}", paint.bold(&command)))
+    }
+
+    fn alert(&mut self, document: &Value, paint: Paint) -> String {
+        let severity = at(document, "/severity").unwrap_or("Unknown").to_owned();
+        let rule = document
+            .pointer("/finding_info")
+            .map(Value::to_string)
+            .unwrap_or_default();
+        let found = rule.contains("indicator-hit");
+        // The sentence names the file of the indicator, by a path that means nothing here.
+        let words = at(
+            document,
+            if found {
+                "/finding_info/title"
+            } else {
+                "/message"
+            },
+        );
+        let guessed = rule.contains("guessed-logon") && document.to_string().contains(ATTACKER);
+        self.guessed += u64::from(guessed);
+        self.indicators += u64::from(found);
+        let words = format!(
+            "{}: {}",
+            severity.to_lowercase(),
+            harmless(words.unwrap_or("?"), 160)
+        );
+        *self.severities.entry(severity).or_default() += 1;
+        if guessed {
+            paint.red(&words)
+        } else {
+            paint.bold(&words)
+        }
+    }
+}
+
+fn logon(document: &Value, paint: Paint) -> Option<String> {
+    let service = at(document, "/service/name").unwrap_or("?");
+    // Cron's logons come every minute.
+    if service.starts_with("cron") {
+        return None;
+    }
+    let user = user(document, "/user");
+    let from = match at(document, "/src_endpoint/ip") {
+        Some(ip) => format!(" from {}", harmless(ip, 45)),
+        None => String::new(),
+    };
+    let failed = at(document, "/status") == Some("Failure");
+    let words = match document.get("activity_id").and_then(Value::as_u64) {
+        Some(2) => format!("{user} logged off{from}"),
+        Some(7) => {
+            let actor = self::user(document, "/actor/user");
+            let verb = if failed { "failed to become" } else { "became" };
+            format!("{actor} {verb} {user} ({})", harmless(service, 20))
+        }
+        _ if failed => format!("{user} failed to log on{from} ({})", harmless(service, 20)),
+        _ => format!("{user} logged on{from} ({})", harmless(service, 20)),
+    };
+    Some(if failed {
+        paint.yellow(&words)
+    } else {
+        paint.bold(&words)
+    })
+}
+
+fn flow(document: &Value) -> String {
+    let end = |side: &str| {
+        let ip = at(document, &format!("/{side}/ip")).unwrap_or("?");
+        let port = document
+            .pointer(&format!("/{side}/port"))
+            .and_then(Value::as_u64);
+        match port {
+            Some(port) if ip.contains(':') => format!("[{ip}]:{port}"),
+            Some(port) => format!("{ip}:{port}"),
+            None => ip.to_owned(),
+        }
+    };
+    let more = [
+        at(document, "/connection_info/direction"),
+        at(document, "/app_name"),
+        at(document, "/disposition"),
+    ];
+    let more: Vec<_> = more.into_iter().flatten().map(str::to_lowercase).collect();
+    harmless(
+        &format!(
+            "{} -> {} {}",
+            end("src_endpoint"),
+            end("dst_endpoint"),
+            more.join(", ")
+        ),
+        110,
+    )
+}
+
+/// The value of the first indicator that stands on an event.
+fn indicator(document: &Value) -> Option<String> {
+    let first = document.get("enrichments")?.as_array()?.first()?;
+    first
+        .get("value")
+        .and_then(Value::as_str)
+        .map(|value| harmless(value, 60))
+}
+
+fn user(document: &Value, path: &str) -> String {
+    let field = |name: &str| at(document, &format!("{path}/{name}"));
+    let name = field("name").or_else(|| field("uid")).unwrap_or("somebody");
+    harmless(name, 32)
+}
+
+fn at<'v>(document: &'v Value, path: &str) -> Option<&'v str> {
+    document
+        .pointer(path)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+/// The time of day of an event, UTC.
+fn time(document: &Value) -> String {
+    let seconds = document
+        .get("time")
+        .and_then(Value::as_i64)
+        .unwrap_or_default()
+        / 1000;
+    let day = seconds.rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
+}
+
+/// At most `most` characters, none of which a terminal obeys.
+fn harmless(text: &str, most: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(most)
+        .map(|c| {
+            if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
+                '.'
+            } else {
+                c
+            }
+        })
+        .collect();
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_in_an_event_steers_the_terminal() {
+        let document = json!({"class_uid": 3002, "activity_id": 1, "status": "Failure", "time": 0,
+            "user": {"name": "a\u{1b}[2Jb"}, "service": {"name": "sshd\r"}, "src_endpoint": {"ip": "203.0.113.66"}});
+        let line = Told::default().event(&document, Paint(false)).unwrap();
+        assert_eq!(
+            line,
+            "00:00:00  logon    a.[2Jb failed to log on from 203.0.113.66 (sshd.)"
+        );
+    }
+
+    #[test]
+    fn alerts_are_counted_by_rule_and_severity() {
+        let mut told = Told::default();
+        let document = json!({"class_uid": 2004, "severity": "High", "message": "guessed from 203.0.113.66",
+            "finding_info": {"analytic": {"uid": "guessed-logon"}}});
+        assert!(told.event(&document, Paint(false)).is_some());
+        assert_eq!(
+            (told.guessed, told.indicators, told.severities["High"]),
+            (1, 0, 1)
+        );
+    }
+}

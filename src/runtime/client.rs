@@ -1,0 +1,137 @@
+//! The settings of the Kafka clients, and how what they log reaches our log.
+//!
+//! Place in the flow: before everything that talks to a broker. It refuses to let a setting of the
+//! user undo a guarantee: what the guarantees rest on is set last.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use crate::config::Kafka;
+
+/// Fetched and not yet read, at most. One fetch can go over it by `FETCH_KBYTES`.
+const CONSUMER_QUEUE_KBYTES: u32 = 16 * 1024;
+const FETCH_KBYTES: u32 = 8 * 1024;
+/// Handed over and not yet acknowledged, at most; beyond it the input stops.
+const PRODUCER_QUEUE_KBYTES: u32 = 16 * 1024;
+const PRODUCER_QUEUE_MESSAGES: u32 = 50_000;
+
+// One fetch must fit, or a full queue is emptied again and again for nothing.
+const _: () = assert!(FETCH_KBYTES < CONSUMER_QUEUE_KBYTES);
+
+fn base(kafka: &Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &kafka.bootstrap_servers)
+        .set("client.id", "trailhound")
+        // A broker that comes back is found within seconds.
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("log.connection.close", "false")
+        .set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
+fn with_properties(mut config: ClientConfig, kafka: &Kafka) -> ClientConfig {
+    for (name, value) in &kafka.properties {
+        config.set(name, value.reveal());
+    }
+    config
+}
+
+/// For looking at topics: no group, no consumption.
+pub fn inspector(kafka: &Kafka) -> ClientConfig {
+    with_properties(base(kafka), kafka)
+}
+
+pub fn consumer(kafka: &Kafka) -> ClientConfig {
+    let mut config = base(kafka);
+    config
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", "15000")
+        .set("auto.offset.reset", "earliest")
+        // A full queue is looked at again after 5 ms; the default stalls it for a second.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("queued.min.messages", "20000")
+        .set(
+            "queued.max.messages.kbytes",
+            CONSUMER_QUEUE_KBYTES.to_string(),
+        )
+        .set("fetch.max.bytes", (FETCH_KBYTES * 1024).to_string())
+        .set("statistics.interval.ms", "1000");
+    let mut config = with_properties(config, kafka);
+    config
+        .set("group.id", &kafka.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true");
+    config
+}
+
+pub fn producer(kafka: &Kafka) -> ClientConfig {
+    let mut config = base(kafka);
+    config
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "5")
+        .set("batch.size", "1000000")
+        .set("compression.type", "lz4")
+        // The same key lands in the same partition as with Kafka's own producers.
+        .set("partitioner", "murmur2_random")
+        .set(
+            "queue.buffering.max.kbytes",
+            PRODUCER_QUEUE_KBYTES.to_string(),
+        )
+        .set(
+            "queue.buffering.max.messages",
+            PRODUCER_QUEUE_MESSAGES.to_string(),
+        )
+        .set("statistics.interval.ms", "1000");
+    let mut config = with_properties(config, kafka);
+    // An output is never given up: the brokers are waited for.
+    config.set("message.timeout.ms", "0");
+    config
+}
+
+/// What librdkafka logs. A setting that concerns the other kind of client is no news, and that a
+/// broker is away is told by the worker, once.
+pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+    match (level, facility) {
+        (_, "CONFWARN" | "FAIL" | "ERROR") | (Debug, _) => {
+            tracing::debug!(facility, "librdkafka: {message}");
+        }
+        (Emerg | Alert | Critical | Error, _) => tracing::error!(facility, "librdkafka: {message}"),
+        (Warning, _) => tracing::warn!(facility, "librdkafka: {message}"),
+        (Notice | Info, _) => tracing::info!(facility, "librdkafka: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn a_property_of_the_user_wins_but_not_over_a_guarantee() {
+        let mut kafka = Kafka {
+            bootstrap_servers: "broker:9092".into(),
+            group: "trailhound".into(),
+            create_topics: false,
+            partitions: 4,
+            replication: 1,
+            host_header: "host".into(),
+            properties: Default::default(),
+        };
+        for (name, value) in [
+            ("fetch.queue.backoff.ms", "7"),
+            ("enable.auto.commit", "true"),
+            ("message.timeout.ms", "1000"),
+        ] {
+            kafka
+                .properties
+                .insert(name.into(), Secret::new(value.into()));
+        }
+        let consumer = consumer(&kafka);
+        assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
+        assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
+        assert_eq!(producer(&kafka).get("message.timeout.ms"), Some("0"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Which offset may be committed, and where a new owner begins to read.
+//!
+//! Place in the flow: between the lanes and the consumer's commit. Pure: numbers in, numbers out; it
+//! knows no client. What it holds:
+//!
+//! 1. The committed offset never passes the first record of an event that is still open, nor a record
+//!    that was not read.
+//! 2. It never goes back, also while a new owner reads again from before it.
+//! 3. All outputs of records before it are acknowledged; the worker sees to that, by taking the
+//!    position first and committing it when what was handed over by then has arrived.
+//!
+//! Format of the commit's metadata: `trailhound/1 rebuild=OFFSET` where reading again has to begin
+//! before the committed offset, else `trailhound/1`.
+
+const VERSION: &str = "trailhound/1";
+
+/// What is committed for one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Events whose first record stands before this have gone out.
+    pub offset: i64,
+    /// Begin to read here to rebuild what is in the making; before `offset`.
+    pub rebuild: Option<i64>,
+}
+
+impl Position {
+    /// `next`: the record after the last one read. `floor`: the offset that was committed when this
+    /// lane began. `hold` and `rebuild` as the lane says.
+    pub fn of(next: i64, floor: i64, hold: Option<i64>, rebuild: Option<i64>) -> Position {
+        let offset = hold.map_or(next, |hold| hold.min(next)).max(floor);
+        // Where the lane is still reading again, what it has not reached yet is to be read again too.
+        let from = rebuild.map_or(next, |rebuild| rebuild.min(next));
+        Position {
+            offset,
+            rebuild: (from < offset).then_some(from),
+        }
+    }
+
+    pub fn metadata(&self) -> String {
+        match self.rebuild {
+            Some(rebuild) => format!("{VERSION} rebuild={rebuild}"),
+            None => VERSION.to_owned(),
+        }
+    }
+}
+
+/// Why a commit's metadata was ignored.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not 'trailhound/1' or 'trailhound/1 rebuild=OFFSET'")]
+pub struct BadMetadata(String);
+
+/// Reads the metadata of a commit. Empty metadata is that of another program or of a tool that set
+/// the offsets of the group: nothing to rebuild.
+pub fn parse_metadata(text: &str) -> Result<Option<i64>, BadMetadata> {
+    if text.is_empty() || text == VERSION {
+        return Ok(None);
+    }
+    text.strip_prefix(VERSION)
+        .and_then(|rest| rest.strip_prefix(" rebuild="))
+        .and_then(|number| number.parse().ok())
+        .filter(|offset| *offset >= 0)
+        .map(Some)
+        .ok_or_else(|| BadMetadata(text.chars().take(80).collect()))
+}
+
+/// Where a lane begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// `None`: as `auto.offset.reset` says.
+    pub read_from: Option<i64>,
+    /// Events whose first record stands before this were told by an owner before.
+    pub told_before: Option<i64>,
+    /// The committed offset; ours never goes below it.
+    pub floor: i64,
+}
+
+/// Decides where a lane begins, from what was committed and the partition's watermarks.
+/// A committed offset behind the end belongs to a topic that was since made anew: it says nothing.
+pub fn start(committed: Option<i64>, rebuild: Option<i64>, high: i64) -> Start {
+    match committed {
+        Some(offset) if offset <= high => {
+            let rebuild = rebuild.filter(|from| *from < offset);
+            Start {
+                read_from: Some(rebuild.unwrap_or(offset)),
+                told_before: rebuild.map(|_| offset),
+                floor: offset,
+            }
+        }
+        _ => Start {
+            read_from: None,
+            told_before: None,
+            floor: 0,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_event_holds_the_offset() {
+        assert_eq!(Position::of(100, 0, None, None).offset, 100);
+        assert_eq!(Position::of(100, 0, Some(40), None).offset, 40);
+        assert_eq!(
+            Position::of(100, 0, Some(40), Some(7)),
+            Position {
+                offset: 40,
+                rebuild: Some(7)
+            }
+        );
+        // A lane that asks for nothing before its hold.
+        assert_eq!(Position::of(100, 0, Some(40), Some(40)).rebuild, None);
+    }
+
+    #[test]
+    fn the_floor_stays_while_a_new_owner_reads_again() {
+        // Committed 500 with rebuild=100; record 219 was read last.
+        let position = Position::of(220, 500, Some(150), Some(130));
+        assert_eq!(
+            position,
+            Position {
+                offset: 500,
+                rebuild: Some(130)
+            }
+        );
+        // Nothing is in the making, and yet 220..500 were not read again.
+        let position = Position::of(220, 500, None, None);
+        assert_eq!(
+            position,
+            Position {
+                offset: 500,
+                rebuild: Some(220)
+            }
+        );
+        // A hold from before the floor is one of a told event.
+        assert_eq!(Position::of(700, 500, Some(450), None).offset, 500);
+    }
+
+    #[test]
+    fn a_start_is_the_inverse_of_a_position() {
+        for (hold, rebuild) in [
+            (None, None),
+            (Some(40), None),
+            (Some(40), Some(7)),
+            (None, Some(9)),
+        ] {
+            let position = Position::of(100, 0, hold, rebuild);
+            let read = parse_metadata(&position.metadata()).expect("our own metadata");
+            assert_eq!(read, position.rebuild);
+            let start = start(Some(position.offset), read, 100);
+            assert_eq!(start.read_from, Some(rebuild.unwrap_or(position.offset)));
+            assert_eq!(start.told_before, rebuild.map(|_| position.offset));
+            assert_eq!(start.floor, position.offset);
+        }
+    }
+
+    #[test]
+    fn what_was_committed_for_another_topic_of_this_name_is_forgotten() {
+        let fresh = Start {
+            read_from: None,
+            told_before: None,
+            floor: 0,
+        };
+        assert_eq!(start(Some(500), Some(100), 20), fresh);
+        assert_eq!(start(None, None, 20), fresh);
+    }
+
+    #[test]
+    fn foreign_metadata_is_refused_not_read() {
+        assert_eq!(parse_metadata(""), Ok(None));
+        assert_eq!(parse_metadata("trailhound/1"), Ok(None));
+        assert_eq!(parse_metadata("trailhound/1 rebuild=12"), Ok(Some(12)));
+        for bad in [
+            "trailhound/2",
+            "trailhound/1 rebuild=",
+            "trailhound/1 rebuild=-4",
+            "x",
+            "trailhound/1 rebuild=1 ",
+        ] {
+            assert!(parse_metadata(bad).is_err(), "{bad}");
+        }
+    }
+}

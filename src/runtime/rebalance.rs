@@ -1,0 +1,179 @@
+//! Rebalances as typed states: what the group decided, and that the worker has not acted on yet.
+//!
+//! Place in the flow: between the consumer's callbacks and the worker. The client calls back inside
+//! `poll`, on the worker's thread, in the middle of whatever the worker does; here the call is only
+//! written down, and the client waits. The worker then hands over or takes up lanes between two batches
+//! and answers with (un)assign. So no partition can leave before its offset is committed: the group goes
+//! on only after the answer. It refuses to answer by itself, but for one case: while the consumer is
+//! being closed nobody is left to answer, and a close without an answer would wait forever.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+
+use super::Shared;
+use super::client;
+
+/// Partition of a topic, by name.
+pub type Named = (String, i32);
+
+/// What the group decided. In order; each waits until the one before was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// These partitions are this consumer's now; may be none.
+    Assigned(Vec<Named>),
+    /// These go to another consumer: hand them over, commit, then answer.
+    Revoked(Vec<Named>),
+    /// These are gone already, and with them the right to commit.
+    Lost(Vec<Named>),
+}
+
+/// The consumer's side of the callbacks.
+pub struct Group {
+    shared: Arc<Shared>,
+    decisions: Mutex<VecDeque<Decision>>,
+    stats: Mutex<Option<Statistics>>,
+    commits: Mutex<VecDeque<Result<(), String>>>,
+    closing: AtomicBool,
+}
+
+impl Group {
+    pub fn new(shared: &Arc<Shared>) -> Group {
+        Group {
+            shared: Arc::clone(shared),
+            decisions: Mutex::default(),
+            stats: Mutex::default(),
+            commits: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The oldest decision that waits for an answer.
+    pub fn decision(&self) -> Option<Decision> {
+        lock(&self.decisions).pop_front()
+    }
+
+    /// It could not be carried out now (the brokers are away): next time again.
+    pub fn put_back(&self, decision: Decision) {
+        lock(&self.decisions).push_front(decision);
+    }
+
+    pub fn has_decision(&self) -> bool {
+        !lock(&self.decisions).is_empty()
+    }
+
+    /// The newest statistics, once.
+    pub fn stats(&self) -> Option<Statistics> {
+        lock(&self.stats).take()
+    }
+
+    /// The result of a commit that was asked for, once.
+    pub fn commit_result(&self) -> Option<Result<(), String>> {
+        lock(&self.commits).pop_front()
+    }
+
+    /// From now on partitions are given back without the worker.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.metrics.broker_errors.inc();
+        tracing::debug!(%error, reason, "consumer");
+    }
+
+    fn stats(&self, stats: Statistics) {
+        *lock(&self.stats) = Some(stats);
+    }
+}
+
+impl ConsumerContext for Group {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::Acquire) {
+            answer_leaving(consumer, code, partitions);
+            return;
+        }
+        let named = partitions
+            .elements()
+            .iter()
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        let decision = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Decision::Assigned(named),
+            _ if consumer.assignment_lost() => Decision::Lost(named),
+            _ => Decision::Revoked(named),
+        };
+        lock(&self.decisions).push_back(decision);
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        // Nothing to commit is no failure: the group had it already.
+        let result = match result {
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            other => other.map_err(|error| error.to_string()),
+        };
+        lock(&self.commits).push_back(result);
+    }
+}
+
+/// Tells the client that the assignment was taken up.
+pub fn answer_assigned<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(partitions),
+    }
+}
+
+/// Tells the client that the partitions were given up.
+pub fn answer_revoked<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+    }
+}
+
+fn answer_leaving<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    code: RDKafkaRespErr,
+    partitions: &TopicPartitionList,
+) {
+    let answer = match code {
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+            answer_assigned(consumer, &TopicPartitionList::new())
+        }
+        _ => answer_revoked(consumer, partitions),
+    };
+    if let Err(error) = answer {
+        tracing::debug!(%error, "giving partitions back while closing");
+    }
+}
+
+/// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

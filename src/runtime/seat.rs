@@ -1,0 +1,229 @@
+//! A seat: one assigned partition, its lane, and what the worker keeps beside the lane.
+//!
+//! Place in the flow: in the worker, around the lane. It refuses to talk to Kafka: it is told what was
+//! read and what the statistics say.
+
+use std::sync::Arc;
+
+use rdkafka::statistics::Statistics;
+
+use super::clock::ArrivalClock;
+use super::offsets::{Position, Start};
+use super::view::PartitionView;
+use crate::model::{Kind, Reject, Settings, Source};
+use crate::pipeline::lane::{Lane, Stats};
+use crate::telemetry::Metrics;
+
+/// The brokers answer a fetch at least every half second and the statistics come every second, so a
+/// leader that was not heard of for longer is away, or about to be told away.
+const HEARD_WITHIN_MS: i64 = 1_800;
+
+pub struct Seat {
+    pub source: Source,
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub lane: Lane,
+    pub clock: ArrivalClock,
+    /// The offset after the record read last.
+    pub next: Option<i64>,
+    /// Last given to the lane by a tick.
+    pub ticked: i64,
+    /// As the brokers have it.
+    pub committed: Option<Position>,
+    floor: i64,
+    /// The end of the partition when it was assigned.
+    goal: i64,
+    caught_up: bool,
+    /// Wall time at which the leader is known to have been there.
+    heard: i64,
+    lag: Option<i64>,
+    counted: Stats,
+    gauged: (usize, usize, usize),
+}
+
+impl Seat {
+    pub fn new(
+        (source, topic, partition): (Source, Arc<str>, i32),
+        settings: &Arc<Settings>,
+        start: Start,
+        (low, high): (i64, i64),
+    ) -> Seat {
+        let mut lane = Lane::new(Arc::clone(settings));
+        if let Some(offset) = start.told_before {
+            lane.told_before(offset);
+        }
+        Seat {
+            source,
+            topic,
+            partition,
+            lane,
+            clock: ArrivalClock::default(),
+            next: None,
+            ticked: i64::MIN,
+            committed: None,
+            floor: start.floor,
+            goal: high,
+            caught_up: start.read_from.unwrap_or(low) >= high,
+            heard: i64::MIN,
+            lag: None,
+            counted: Stats::default(),
+            gauged: (0, 0, 0),
+        }
+    }
+
+    /// What may be committed when all that was handed over so far is acknowledged; `None` where that
+    /// is nothing new.
+    pub fn position(&self) -> Option<Position> {
+        let position = Position::of(
+            self.next?,
+            self.floor,
+            self.lane.hold(),
+            self.lane.rebuild_from(),
+        );
+        (self.committed != Some(position)).then_some(position)
+    }
+
+    pub fn read(&mut self, offset: i64, wall: i64) {
+        self.next = Some(offset + 1);
+        self.heard = wall;
+        self.caught_up |= offset + 1 >= self.goal;
+    }
+
+    /// All of it was read, and just now the leader said so.
+    pub fn at_end(&mut self, wall: i64) {
+        self.caught_up();
+        self.heard = self.heard.max(wall);
+    }
+
+    pub fn caught_up(&mut self) {
+        self.caught_up = true;
+    }
+
+    /// An error of a connection: until the leader is heard of again it counts as away.
+    pub fn unheard(&mut self) {
+        self.heard = i64::MIN;
+    }
+
+    pub fn leader_is_there(&self, wall: i64) -> bool {
+        wall.saturating_sub(self.heard) < HEARD_WITHIN_MS
+    }
+
+    /// Takes what the statistics say of this partition. Returns whether all of it has been read, where
+    /// they know.
+    pub fn statistics(&mut self, stats: &Statistics, wall: i64) -> Option<bool> {
+        let partition = stats
+            .topics
+            .get(&*self.topic)?
+            .partitions
+            .get(&self.partition)?;
+        let leader = stats
+            .brokers
+            .values()
+            .find(|broker| broker.nodeid == partition.leader);
+        if let Some(leader) = leader.filter(|leader| leader.state == "UP") {
+            self.heard = self.heard.max(wall - leader.rxidle / 1000);
+        }
+        // Negative: not known yet.
+        let end = partition.hi_offset;
+        if end < 0 {
+            return None;
+        }
+        let next = self.next.unwrap_or(partition.app_offset);
+        if next >= 0 {
+            self.lag = Some((end - next).max(0));
+        }
+        // Markers of transactions take offsets that no record shows; the client has passed them.
+        let at_end = [end, partition.ls_offset].contains(&partition.eof_offset);
+        Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
+    }
+
+    /// Adds what the lane counted since the last time.
+    pub fn count(&mut self, metrics: &Metrics) {
+        let (now, was) = (self.lane.stats(), &self.counted);
+        if now == was {
+            return;
+        }
+        metrics.input_records.inc_by(now.records - was.records);
+        metrics.input_lines.inc_by(now.lines - was.lines);
+        metrics.input_bytes.inc_by(now.bytes - was.bytes);
+        for (i, kind) in Kind::ALL.into_iter().enumerate() {
+            let more = now.events[i] - was.events[i];
+            if more > 0 {
+                metrics
+                    .events
+                    .with_label_values(&[kind.as_str()])
+                    .inc_by(more);
+            }
+        }
+        for reject in Reject::ALL {
+            let more = now.rejects[reject.index()] - was.rejects[reject.index()];
+            if more > 0 {
+                metrics
+                    .rejects
+                    .with_label_values(&[reject.as_str()])
+                    .inc_by(more);
+            }
+        }
+        metrics
+            .incomplete_events
+            .inc_by(now.incomplete - was.incomplete);
+        metrics.evicted_events.inc_by(now.evicted - was.evicted);
+        metrics.indicator_hits.inc_by(now.hits - was.hits);
+        metrics.forgotten.inc_by(now.forgotten - was.forgotten);
+        self.counted = now.clone();
+    }
+
+    /// Sets what this lane adds to the gauges. Gauges are shared by all lanes, so only the difference
+    /// to the last time is written.
+    pub fn gauge(&mut self, metrics: &Metrics, wall: i64) {
+        let now = (
+            self.lane.open_events(),
+            self.lane.open_bytes(),
+            self.lane.hosts(),
+        );
+        self.gauge_to(metrics, now);
+        let partition = self.partition.to_string();
+        let labels = [&*self.topic, partition.as_str()];
+        if let Some(lag) = self.lag {
+            metrics.lag_records.with_label_values(&labels).set(lag);
+        }
+        if let Some(time) = self.lane.event_time() {
+            let seconds = (wall - time.0) as f64 / 1000.0;
+            metrics
+                .event_time_lag
+                .with_label_values(&labels)
+                .set(seconds);
+        }
+    }
+
+    /// The lane is gone: its share of the gauges too.
+    pub fn ungauge(&mut self, metrics: &Metrics) {
+        self.gauge_to(metrics, (0, 0, 0));
+        let partition = self.partition.to_string();
+        let labels = [&*self.topic, partition.as_str()];
+        // It is an error to remove a series that was never set; there is none to remove then.
+        let _ = metrics.lag_records.remove_label_values(&labels);
+        let _ = metrics.event_time_lag.remove_label_values(&labels);
+    }
+
+    fn gauge_to(&mut self, metrics: &Metrics, now: (usize, usize, usize)) {
+        let step = |now: usize, was: usize| now as i64 - was as i64;
+        metrics.open_events.add(step(now.0, self.gauged.0));
+        metrics.open_event_bytes.add(step(now.1, self.gauged.1));
+        metrics.hosts.add(step(now.2, self.gauged.2));
+        self.gauged = now;
+    }
+
+    pub fn view(&self, worker: usize) -> PartitionView {
+        PartitionView {
+            worker,
+            hosts: self.lane.hosts(),
+            open_events: self.lane.open_events(),
+            open_bytes: self.lane.open_bytes(),
+            lag: self.lag,
+            event_time: self.lane.event_time(),
+            next_offset: self.next,
+            caught_up: self.caught_up,
+        }
+    }
+}

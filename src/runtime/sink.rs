@@ -1,0 +1,375 @@
+//! The sink: outputs to the producer, and which of them the brokers have acknowledged.
+//!
+//! Place in the flow: last. An output is counted from the moment it is handed over until the brokers
+//! have it; a [`Mark`] stands for all that was handed over before it, and input offsets are committed
+//! only when their mark is acknowledged. It refuses to drop an output and to let a failed one pass as
+//! delivered. An output that the brokers do not take for its size is the one exception: a notice in the
+//! dead-letter topic stands in for it, and only the notice's delivery counts.
+//!
+//! Two epochs are alive at a time: the one that outputs are counted in, and the one closed by the last
+//! mark. An output carries its epoch through the client, so deliveries may come in any order.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
+
+use super::Shared;
+use super::{client, topics};
+use crate::model::output::Output;
+use crate::model::{Kind, OutputKind};
+
+/// The version of OCSF that the documents are written in.
+const SCHEMA_VERSION: &str = "1.8.0";
+/// Flags of an output's opaque number; its lowest bit is the epoch.
+const EPOCH: usize = 1;
+const ALONE: usize = 2;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    #[error("an output for topic '{topic}' cannot be delivered: {reason}")]
+    Undeliverable { topic: String, reason: String },
+}
+
+/// Why an output was not taken.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The queue is full: poll, and hand it over again.
+    Full,
+    Failed(SinkError),
+}
+
+/// All that was handed over before it was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// Where the input of a dead letter came from.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+}
+
+/// What the delivery reports leave for the worker.
+struct Ledger {
+    shared: Arc<Shared>,
+    worker: String,
+    in_flight: [AtomicUsize; 2],
+    /// Refused for their size by the brokers, with their epoch.
+    refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
+    failed: Mutex<Option<(String, String)>>,
+}
+
+impl ClientContext for Ledger {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.shared.metrics.broker_errors.inc();
+        tracing::debug!(%error, reason, "producer");
+    }
+
+    fn stats(&self, stats: Statistics) {
+        let metrics = &self.shared.metrics;
+        let worker = [self.worker.as_str()];
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics
+            .producer_queue_messages
+            .with_label_values(&worker)
+            .set(gauge(stats.msg_cnt));
+        metrics
+            .producer_queue_bytes
+            .with_label_values(&worker)
+            .set(gauge(stats.msg_size));
+    }
+}
+
+impl ProducerContext for Ledger {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
+        let done = || self.in_flight[opaque & EPOCH].fetch_sub(1, Ordering::AcqRel);
+        match result {
+            Ok(_) => {
+                self.shared.metrics.outputs_delivered.inc();
+                done();
+            }
+            Err((
+                KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge),
+                message,
+            )) => {
+                // Stays in flight: its second try, or its notice, stands in for it.
+                lock(&self.refused).push_back((message.detach(), opaque));
+            }
+            Err((error, message)) => {
+                lock(&self.failed)
+                    .get_or_insert_with(|| (message.topic().to_owned(), error.to_string()));
+            }
+        }
+    }
+}
+
+pub struct Sink {
+    producer: BaseProducer<Ledger>,
+    shared: Arc<Shared>,
+    /// Prepared headers of events, in the order of [`Kind::ALL`].
+    headers: [OwnedHeaders; Kind::ALL.len()],
+    epoch: usize,
+}
+
+impl Sink {
+    pub fn new(shared: &Arc<Shared>, worker: usize) -> Result<Sink, KafkaError> {
+        let ledger = Ledger {
+            shared: Arc::clone(shared),
+            worker: worker.to_string(),
+            in_flight: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            refused: Mutex::default(),
+            failed: Mutex::default(),
+        };
+        Ok(Sink {
+            producer: client::producer(&shared.config.kafka).create_with_context(ledger)?,
+            shared: Arc::clone(shared),
+            headers: Kind::ALL.map(event_headers),
+            epoch: 0,
+        })
+    }
+
+    /// Hands one output over.
+    pub fn send(&self, output: &Output<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+        if !lock(&self.ledger().refused).is_empty() {
+            return Err(Refusal::Full);
+        }
+        let topics = &self.shared.config.topics;
+        let (topic, headers) = match output.kind {
+            OutputKind::Event(kind) => (
+                topics::name_of(topics, kind),
+                self.headers[kind as usize].clone(),
+            ),
+            OutputKind::DeadLetter(reason) => (
+                topics.dead_letter.as_str(),
+                dead_letter_headers(reason.as_str(), reason.explain(), origin, output.offset),
+            ),
+        };
+        let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
+        let record = match output.key {
+            [] => record,
+            key => record.key(key),
+        };
+        let in_flight = &self.ledger().in_flight[self.epoch];
+        in_flight.fetch_add(1, Ordering::AcqRel);
+        let refusal = match self.producer.send(record.headers(headers)) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Refusal::Full,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                let notice = Notice {
+                    topic,
+                    key: output.key,
+                    value: output.value,
+                };
+                match self.send_notice(&notice, origin, output.offset, self.epoch) {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refusal,
+                }
+            }
+            Err((error, _)) => undeliverable(topic, &error),
+        };
+        in_flight.fetch_sub(1, Ordering::AcqRel);
+        Err(refusal)
+    }
+
+    /// Serves delivery reports for up to `timeout`.
+    pub fn poll(&self, timeout: Duration) -> Result<(), SinkError> {
+        self.producer.poll(timeout);
+        // One call serves one batch of reports.
+        let mut before = usize::MAX;
+        while self.pending() < before {
+            before = self.pending();
+            self.producer.poll(Duration::ZERO);
+        }
+        if let Some((topic, reason)) = lock(&self.ledger().failed).take() {
+            return Err(SinkError::Undeliverable { topic, reason });
+        }
+        self.retry_refused()
+    }
+
+    /// Outputs that are not yet acknowledged.
+    pub fn pending(&self) -> usize {
+        let in_flight = &self.ledger().in_flight;
+        in_flight
+            .iter()
+            .map(|count| count.load(Ordering::Acquire))
+            .sum()
+    }
+
+    /// Closes the epoch; `None` while the one before is not acknowledged.
+    pub fn mark(&mut self) -> Option<Mark> {
+        let mark = Mark(self.epoch);
+        if !self.acknowledged(Mark(self.epoch ^ EPOCH)) {
+            return None;
+        }
+        self.epoch ^= EPOCH;
+        Some(mark)
+    }
+
+    pub fn acknowledged(&self, mark: Mark) -> bool {
+        self.ledger().in_flight[mark.0].load(Ordering::Acquire) == 0
+    }
+
+    /// The brokers refuse a whole batch where its size is too large for them. So each output of it is
+    /// tried once more, alone, and what is refused alone is too large itself.
+    fn retry_refused(&self) -> Result<(), SinkError> {
+        if self.producer.in_flight_count() > 0 {
+            return Ok(());
+        }
+        let Some((message, opaque)) = lock(&self.ledger().refused).pop_front() else {
+            return Ok(());
+        };
+        let value = message.payload().unwrap_or_default();
+        let key = message.key().unwrap_or_default();
+        let sent = if opaque & ALONE == 0 {
+            let headers = message.headers().cloned().unwrap_or_default();
+            let record = BaseRecord::with_opaque_to(message.topic(), opaque | ALONE)
+                .payload(value)
+                .key(key)
+                .headers(headers);
+            match self.producer.send(record) {
+                Ok(()) => Ok(()),
+                Err((error, _)) => Err(undeliverable(message.topic(), &error)),
+            }
+        } else {
+            let notice = Notice {
+                topic: message.topic(),
+                key,
+                value,
+            };
+            let origin = Origin {
+                topic: "",
+                partition: -1,
+            };
+            self.send_notice(&notice, origin, -1, opaque & EPOCH)
+        };
+        match sent {
+            Ok(()) => Ok(()),
+            Err(Refusal::Full) => {
+                lock(&self.ledger().refused).push_front((message, opaque));
+                Ok(())
+            }
+            Err(Refusal::Failed(error)) => Err(error),
+        }
+    }
+
+    fn send_notice(
+        &self,
+        notice: &Notice<'_>,
+        origin: Origin<'_>,
+        offset: i64,
+        epoch: usize,
+    ) -> Result<(), Refusal> {
+        let topic = self.shared.config.topics.dead_letter.as_str();
+        let explanation =
+            "the brokers do not take an output of this size; this notice stands in for it";
+        let headers = dead_letter_headers("output_too_large", explanation, origin, offset);
+        let value = notice.json();
+        let record = BaseRecord::with_opaque_to(topic, epoch | ALONE)
+            .payload(value.as_bytes())
+            .key(notice.key)
+            .headers(headers);
+        match self.producer.send(record) {
+            Ok(()) => {
+                self.shared.metrics.outputs_too_large.inc();
+                tracing::warn!(
+                    topic = notice.topic,
+                    bytes = notice.value.len(),
+                    "output too large"
+                );
+                Ok(())
+            }
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(Refusal::Full)
+            }
+            Err((error, _)) => Err(undeliverable(topic, &error)),
+        }
+    }
+
+    fn ledger(&self) -> &Ledger {
+        self.producer.client().context()
+    }
+}
+
+/// An output that was too large: what can be said of it in a few bytes.
+struct Notice<'a> {
+    topic: &'a str,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl Notice<'_> {
+    fn json(&self) -> String {
+        let document: Option<serde_json::Value> = serde_json::from_slice(self.value).ok();
+        let uid = document
+            .as_ref()
+            .and_then(|document| document.pointer("/metadata/uid"));
+        serde_json::json!({
+            "topic": self.topic,
+            "host": String::from_utf8_lossy(self.key),
+            "bytes": self.value.len(),
+            "uid": uid,
+        })
+        .to_string()
+    }
+}
+
+fn undeliverable(topic: &str, error: &KafkaError) -> Refusal {
+    Refusal::Failed(SinkError::Undeliverable {
+        topic: topic.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn event_headers(kind: Kind) -> OwnedHeaders {
+    [
+        ("schema", "ocsf"),
+        ("kind", kind.as_str()),
+        ("version", SCHEMA_VERSION),
+    ]
+    .into_iter()
+    .fold(OwnedHeaders::new(), header)
+}
+
+fn dead_letter_headers(
+    reason: &str,
+    explanation: &str,
+    origin: Origin<'_>,
+    offset: i64,
+) -> OwnedHeaders {
+    let (partition, offset) = (origin.partition.to_string(), offset.to_string());
+    [
+        ("reason", reason),
+        ("explanation", explanation),
+        ("source_topic", origin.topic),
+        ("source_partition", &partition),
+        ("source_offset", &offset),
+    ]
+    .into_iter()
+    .fold(OwnedHeaders::new(), header)
+}
+
+fn header(headers: OwnedHeaders, (key, value): (&str, &str)) -> OwnedHeaders {
+    headers.insert(Header {
+        key,
+        value: Some(value),
+    })
+}
+
+/// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
