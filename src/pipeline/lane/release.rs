@@ -14,7 +14,7 @@ use crate::pipeline::detect::indicators::{self, Sighted};
 use crate::pipeline::encode::ocsf;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::sightings;
-use crate::pipeline::state::logons::{Context, shown};
+use crate::pipeline::state::logons::{Context, Decided, shown};
 
 use super::hosts::Host;
 use super::{Call, State, Stats};
@@ -24,7 +24,7 @@ use super::{Call, State, Stats};
 pub struct Desk {
     bump: Bump,
     hits: Vec<Hit>,
-    logons: Vec<Logon>,
+    decided: Vec<Decided>,
     alerts: Vec<Alert>,
 }
 
@@ -59,8 +59,8 @@ impl State {
         let (state, desk) = (self.hosts.get_mut(host), &mut self.desk);
         let most = self.settings.limits.sessions_per_host;
         let (logons, mut context) = state.split(&self.settings, 0, most);
-        logons.finish(&mut context, &mut |logon| desk.logons.push(logon));
-        desk.logons(state, i64::MAX, true, &self.settings, &mut self.stats, call);
+        logons.finish(&mut context, &mut |decided| desk.decided.push(decided));
+        desk.logons(state, true, &self.settings, &mut self.stats, call);
         let (guesses, alerts) = (&mut state.guesses, &mut desk.alerts);
         guesses.finish(&state.name, &self.settings.guessing, &mut |alert| alerts.push(alert));
         desk.alerts(true, &self.settings, &mut self.stats, call);
@@ -140,30 +140,28 @@ impl Desk {
             };
             let record = records::read_auth(kind, event.stamp, body, bump);
             let (logons, mut context) = host.split(settings, event.first_offset, settings.limits.sessions_per_host);
-            logons.take(&record, &mut context, &mut |logon| self.logons.push(logon));
+            logons.take(&record, &mut context, &mut |decided| self.decided.push(decided));
         }
-        self.logons(host, event.first_offset, tell, settings, stats, call);
+        self.logons(host, tell, settings, stats, call);
     }
 
     /// Tells what the host's time has made due.
     fn advance(&mut self, host: &mut Host, time: crate::model::Timestamp, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
-        let offset = host.logons.first_offset().unwrap_or(i64::MAX);
         let (logons, mut context) = host.split(settings, 0, settings.limits.sessions_per_host);
-        logons.advance(time, &mut context, &mut |logon| self.logons.push(logon));
-        self.logons(host, offset, tell, settings, stats, call);
+        logons.advance(time, &mut context, &mut |decided| self.decided.push(decided));
+        self.logons(host, tell, settings, stats, call);
         let alerts = &mut self.alerts;
         host.guesses.advance(time, &host.name, &settings.guessing, &mut |alert| alerts.push(alert));
         self.alerts(tell, settings, stats, call);
     }
 
-    /// Tells the logons that have been decided, and what they make certain. `offset`: where the input
-    /// behind them began.
-    fn logons(&mut self, host: &mut Host, offset: i64, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
-        if self.logons.is_empty() {
+    /// Tells the logons that have been decided, and what they make certain.
+    fn logons(&mut self, host: &mut Host, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+        if self.decided.is_empty() {
             return;
         }
-        let mut logons = std::mem::take(&mut self.logons);
-        for logon in logons.drain(..) {
+        let mut all = std::mem::take(&mut self.decided);
+        for Decided { logon, offset } in all.drain(..) {
             self.hits.clear();
             sightings::logon(call.intel, &logon, &mut self.hits);
             stats.events[Kind::Logon as usize] += 1;
@@ -179,7 +177,7 @@ impl Desk {
             host.guesses.take(&logon, offset, &settings.guessing, most, &mut |alert| alerts.push(alert));
             self.alerts(tell, settings, stats, call);
         }
-        self.logons = logons;
+        self.decided = all;
         stats.forgotten += std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
     }
 
