@@ -68,7 +68,10 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(f, "\nincomplete   {incomplete}, of them {evicted} evicted")?;
         writeln!(f, "hits         {hits}")?;
-        writeln!(f, "forgotten    {forgotten} sessions, sources and hosts, for a bound")?;
+        writeln!(
+            f,
+            "forgotten    {forgotten} sessions, sources and hosts, for a bound"
+        )?;
         writeln!(f, "rejected     {}", rejects.iter().sum::<u64>())?;
         for (reject, count) in Reject::ALL
             .into_iter()
