@@ -103,7 +103,8 @@ impl Told {
         let name = at(document, "/process/name")
             .or_else(|| at(document, "/process/file/name"))
             .unwrap_or("?");
-        if !hit && !(outside && TELLING.iter().any(|telling| name.starts_with(telling))) {
+        let telling = TELLING.iter().any(|telling| name.starts_with(telling));
+        if !(hit || outside && telling) {
             self.untold += u64::from(outside);
             return None;
         }
