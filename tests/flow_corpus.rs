@@ -13,12 +13,16 @@ use trailhound::pipeline::intel::Builder;
 
 fn corpus(path: &str) -> Option<String> {
     let shared = std::env::var_os("TRAILHOUND_SHARED").map(PathBuf::from);
-    let shared = shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let shared =
+        shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
     let file = shared.join("corpus/flow").join(path);
     match std::fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) => {
-            eprintln!("NOT TESTED: {}: {error}; set TRAILHOUND_SHARED", file.display());
+            eprintln!(
+                "NOT TESTED: {}: {error}; set TRAILHOUND_SHARED",
+                file.display()
+            );
             None
         }
     }
@@ -36,7 +40,10 @@ fn read(text: &str) -> Vec<Vec<Flow>> {
     rows
 }
 
-fn count<'a, K: Ord>(flows: impl Iterator<Item = &'a Flow>, key: impl Fn(&Flow) -> K) -> BTreeMap<K, usize> {
+fn count<'a, K: Ord>(
+    flows: impl Iterator<Item = &'a Flow>,
+    key: impl Fn(&Flow) -> K,
+) -> BTreeMap<K, usize> {
     flows.fold(BTreeMap::new(), |mut counts, flow| {
         *counts.entry(key(flow)).or_default() += 1;
         counts
@@ -53,12 +60,24 @@ fn every_row_of_the_traffic_analytics_export_gives_a_flow() {
     assert!(rows[0].is_empty());
     assert!(rows[1..].iter().all(|flows| flows.len() == 1));
     let flows: Vec<&Flow> = rows.iter().flatten().collect();
-    assert!(flows.iter().all(|f| f.src.ip.is_some() && f.dst.ip.is_some() && f.direction_told));
-    let ways = count(flows.iter().copied(), |f| f.direction.map(Direction::as_str));
+    assert!(
+        flows
+            .iter()
+            .all(|f| f.src.ip.is_some() && f.dst.ip.is_some() && f.direction_told)
+    );
+    let ways = count(flows.iter().copied(), |f| {
+        f.direction.map(Direction::as_str)
+    });
     let verdicts = count(flows.iter().copied(), |f| format!("{:?}", f.verdict));
     let connections: u64 = flows.iter().filter_map(|f| f.count).sum();
-    eprintln!("{} flows: {ways:?} {verdicts:?}, {connections} connections", flows.len());
-    assert_eq!(ways, BTreeMap::from([(Some("inbound"), 7), (Some("outbound"), 453)]));
+    eprintln!(
+        "{} flows: {ways:?} {verdicts:?}, {connections} connections",
+        flows.len()
+    );
+    assert_eq!(
+        ways,
+        BTreeMap::from([(Some("inbound"), 7), (Some("outbound"), 453)])
+    );
     let mut ids: Vec<_> = flows.iter().map(|f| f.uid).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -76,13 +95,22 @@ fn indicators_hit_the_flows_that_hold_them_and_no_other() {
         builder.add("test", indicator.as_bytes());
         let set = builder.build();
         let mut hits = 0;
-        for ip in rows.iter().flatten().flat_map(|f| [f.src.ip, f.dst.ip]).flatten() {
+        for ip in rows
+            .iter()
+            .flatten()
+            .flat_map(|f| [f.src.ip, f.dst.ip])
+            .flatten()
+        {
             set.ip(ip, &mut |_| hits += 1);
         }
         hits
     };
     // The column that names each row's far end, by plain text.
-    let in_text = |ip: &str| text.lines().filter(|l| l.split(',').rev().nth(1) == Some(ip)).count();
+    let in_text = |ip: &str| {
+        text.lines()
+            .filter(|l| l.split(',').rev().nth(1) == Some(ip))
+            .count()
+    };
     for ip in ["65.55.44.109", "13.71.172.128", "23.97.60.214"] {
         eprintln!("{ip}: {} flows", hits(ip));
         assert_eq!(hits(ip), in_text(ip), "{ip}");
@@ -103,7 +131,9 @@ fn zeek_recordings_are_read_whole() {
         };
         let rows = read(&text);
         assert_eq!(rows.iter().flatten().count(), lines, "{path}");
-        let ways = count(rows.iter().flatten(), |f| f.direction.map(Direction::as_str));
+        let ways = count(rows.iter().flatten(), |f| {
+            f.direction.map(Direction::as_str)
+        });
         let ends = count(rows.iter().flatten(), |f| format!("{:?}", f.activity));
         eprintln!("{path}: {ways:?} {ends:?}");
     }

@@ -43,7 +43,11 @@ fn sources(dirs: &[&str]) -> Vec<Source> {
     files.sort();
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("a readable file");
-        let name = path.strip_prefix(root()).unwrap_or(path).display().to_string();
+        let name = path
+            .strip_prefix(root())
+            .unwrap_or(path)
+            .display()
+            .to_string();
         Source::new(&name, &text)
     };
     files.iter().map(read).collect()
@@ -52,9 +56,17 @@ fn sources(dirs: &[&str]) -> Vec<Source> {
 /// Runs a rule over all files; every finding is told, not only the first.
 fn hold(dirs: &[&str], rule: impl Fn(&Source) -> Vec<String>) {
     let sources = sources(dirs);
-    assert!(sources.len() > 10 || !dirs.contains(&"src"), "found no sources");
+    assert!(
+        sources.len() > 10 || !dirs.contains(&"src"),
+        "found no sources"
+    );
     let found: Vec<String> = sources.iter().flat_map(rule).collect();
-    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} findings:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 const ALL: [&str; 3] = ["src", "tests", "benches"];

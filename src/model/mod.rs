@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod audit;
+pub mod due;
 pub mod event;
 pub mod flow;
 pub mod indicator;
@@ -17,6 +18,7 @@ pub mod settings;
 pub mod time;
 
 pub use alert::{Alert, Severity};
+pub use due::Due;
 pub use event::{EventUid, Kind, Stamp};
 pub use flow::Flow;
 pub use indicator::{Hit, Indicator, IndicatorKind};

@@ -11,7 +11,10 @@ pub struct Named {
 pub fn module(name: &str) -> Vec<String> {
     let path = name.trim_start_matches("src/").trim_end_matches(".rs");
     let mut module: Vec<String> = path.split('/').map(str::to_owned).collect();
-    if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
+    if matches!(
+        module.last().map(String::as_str),
+        Some("mod" | "lib" | "main")
+    ) {
         module.pop();
     }
     module
@@ -41,7 +44,9 @@ fn tree<'a>(text: &'a str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>
     let depth = prefix.len();
     let mut rest = text.trim_start();
     loop {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         if let Some(mut group) = rest.strip_prefix('{') {
             loop {
                 group = tree(group, prefix, paths).trim_start();
@@ -68,13 +73,22 @@ fn tree<'a>(text: &'a str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>
     paths.push(prefix.clone());
     prefix.truncate(depth);
     // A renamed import, or a glob: whatever stands before the next separator.
-    rest.find([',', '}', ';', '\n']).map_or("", |end| &rest[end..])
+    rest.find([',', '}', ';', '\n'])
+        .map_or("", |end| &rest[end..])
 }
 
 fn resolve(path: &[String], module: &[String]) -> Vec<String> {
     let ups = path.iter().take_while(|part| *part == "super").count();
-    let rest = path.iter().skip(ups.max(1)).filter(|part| *part != "self").cloned();
-    let base = if ups > 0 { module.len().saturating_sub(ups) } else { 0 };
+    let rest = path
+        .iter()
+        .skip(ups.max(1))
+        .filter(|part| *part != "self")
+        .cloned();
+    let base = if ups > 0 {
+        module.len().saturating_sub(ups)
+    } else {
+        0
+    };
     module.iter().take(base).cloned().chain(rest).collect()
 }
 
@@ -89,19 +103,40 @@ mod tests {
 
     #[test]
     fn groups_are_taken_apart() {
-        let code = "use crate::{model::{Flow, flow::{self, Verdict}}, pipeline::audit::*};\nuse std::fmt;";
-        let expected = ["model::Flow", "model::flow", "model::flow::Verdict", "pipeline::audit"];
+        let code =
+            "use crate::{model::{Flow, flow::{self, Verdict}}, pipeline::audit::*};\nuse std::fmt;";
+        let expected = [
+            "model::Flow",
+            "model::flow",
+            "model::flow::Verdict",
+            "pipeline::audit",
+        ];
         assert_eq!(paths(code, "src/cli/mod.rs"), expected);
-        assert_eq!(paths("use crate::a::{\n    b,\n    c as d,\n};", "src/x.rs"), ["a::b", "a::c"]);
+        assert_eq!(
+            paths("use crate::a::{\n    b,\n    c as d,\n};", "src/x.rs"),
+            ["a::b", "a::c"]
+        );
     }
 
     #[test]
     fn super_counts_from_the_file() {
         let file = "src/pipeline/flow/row.rs";
-        assert_eq!(paths("super::json::Json", file), ["pipeline::flow::json::Json"]);
-        assert_eq!(paths("use super::super::audit::line;", file), ["pipeline::audit::line"]);
-        assert_eq!(paths("use super::audit;", "src/pipeline/flow/mod.rs"), ["pipeline::audit"]);
-        assert_eq!(paths("x(crate::model::Kind::ALL)", file), ["model::Kind::ALL"]);
+        assert_eq!(
+            paths("super::json::Json", file),
+            ["pipeline::flow::json::Json"]
+        );
+        assert_eq!(
+            paths("use super::super::audit::line;", file),
+            ["pipeline::audit::line"]
+        );
+        assert_eq!(
+            paths("use super::audit;", "src/pipeline/flow/mod.rs"),
+            ["pipeline::audit"]
+        );
+        assert_eq!(
+            paths("x(crate::model::Kind::ALL)", file),
+            ["model::Kind::ALL"]
+        );
         assert_eq!(paths("use trailhound::cli;", "src/main.rs"), ["cli"]);
     }
 }

@@ -59,25 +59,46 @@ pub fn imports(source: &Source) -> Vec<String> {
     }
     let all = [(0, shipped, &own), (source.tests_from, tests, &inside)];
     let paths = all.iter().flat_map(|(offset, code, module)| {
-        named(code, module).into_iter().map(move |n| (offset + n.at, n.path))
+        named(code, module)
+            .into_iter()
+            .map(move |n| (offset + n.at, n.path))
     });
     paths
         .filter(|(_, path)| !may_import(&from, &layer(path)))
         .map(|(at, path)| {
             let to = path.join("::");
-            format!("{}:{}: {from:?} may not import {to}", source.name, source.line(at))
+            format!(
+                "{}:{}: {from:?} may not import {to}",
+                source.name,
+                source.line(at)
+            )
         })
         .collect()
 }
 
 /// Crates that read clocks, talk to networks, or print: none of the pipeline's or the model's.
 const IMPURE: [&str; 14] = [
-    "rdkafka", "tokio", "axum", "prometheus", "dashmap", "arc_swap", "tracing", "tracing_subscriber", "config", "toml",
-    "clap", "indicatif", "anyhow", "zstd",
+    "rdkafka",
+    "tokio",
+    "axum",
+    "prometheus",
+    "dashmap",
+    "arc_swap",
+    "tracing",
+    "tracing_subscriber",
+    "config",
+    "toml",
+    "clap",
+    "indicatif",
+    "anyhow",
+    "zstd",
 ];
 
 pub fn foreign_crates(source: &Source) -> Vec<String> {
-    let pure = matches!(layer(&module(&source.name)), Layer::Model | Layer::Stage(_) | Layer::Lane | Layer::Pipeline);
+    let pure = matches!(
+        layer(&module(&source.name)),
+        Layer::Model | Layer::Stage(_) | Layer::Lane | Layer::Pipeline
+    );
     let names = IMPURE.iter().filter(|_| pure);
     let used = names.flat_map(|name| {
         let start = |at: usize| {
@@ -89,20 +110,33 @@ pub fn foreign_crates(source: &Source) -> Vec<String> {
             .filter(move |(at, _)| start(*at) && source.code[at + name.len()..].starts_with("::"))
             .map(move |(at, _)| (at, *name))
     });
-    used.map(|(at, name)| format!("{}:{}: {name} has no place in the pure part", source.name, source.line(at)))
-        .collect()
+    used.map(|(at, name)| {
+        format!(
+            "{}:{}: {name} has no place in the pure part",
+            source.name,
+            source.line(at)
+        )
+    })
+    .collect()
 }
 
 pub fn opening(source: &Source) -> Vec<String> {
     let opens = source.text.trim_start().starts_with("//! ");
-    let finding = format!("{}:1: begins without '//! ' and what it is for", source.name);
+    let finding = format!(
+        "{}:1: begins without '//! ' and what it is for",
+        source.name
+    );
     if opens { Vec::new() } else { vec![finding] }
 }
 
 pub fn length(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
     let finding = format!("{}:601: {lines} lines; 600 is the most", source.name);
-    if lines <= 600 { Vec::new() } else { vec![finding] }
+    if lines <= 600 {
+        Vec::new()
+    } else {
+        vec![finding]
+    }
 }
 
 fn find(source: &Source, text: &str, needles: &[&str]) -> Vec<String> {
@@ -117,9 +151,19 @@ fn find(source: &Source, text: &str, needles: &[&str]) -> Vec<String> {
 
 pub fn undone(source: &Source) -> Vec<String> {
     // Put together here, so that this file keeps its own rule.
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:")];
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X:"),
+    ];
     let mut found = find(source, &source.text, &words);
-    let code = ["todo!", "unimplemented!", "allow(dead_code)", "allow(unused", "dbg!"];
+    let code = [
+        "todo!",
+        "unimplemented!",
+        "allow(dead_code)",
+        "allow(unused",
+        "dbg!",
+    ];
     found.extend(find(source, &source.code, &code));
     found
 }
@@ -139,20 +183,35 @@ mod tests {
     #[test]
     fn walls_hold() {
         for (name, bad) in [
-            ("src/model/flow.rs", "use crate::pipeline::flow::FlowReader;"),
+            (
+                "src/model/flow.rs",
+                "use crate::pipeline::flow::FlowReader;",
+            ),
             ("src/model/flow.rs", "use super::super::config::Config;"),
-            ("src/pipeline/flow/mod.rs", "use crate::pipeline::audit::line;"),
+            (
+                "src/pipeline/flow/mod.rs",
+                "use crate::pipeline::audit::line;",
+            ),
             ("src/pipeline/flow/mod.rs", "use super::audit::line;"),
             ("src/pipeline/flow/row.rs", "use super::super::audit;"),
-            ("src/pipeline/intel/mod.rs", "use crate::{model::Flow, pipeline::lane::Lane};"),
-            ("src/pipeline/audit/mod.rs", "fn f() { crate::telemetry::LINES.inc() }"),
+            (
+                "src/pipeline/intel/mod.rs",
+                "use crate::{model::Flow, pipeline::lane::Lane};",
+            ),
+            (
+                "src/pipeline/audit/mod.rs",
+                "fn f() { crate::telemetry::LINES.inc() }",
+            ),
             ("src/pipeline/lane/saved.rs", "use crate::config::Config;"),
             ("src/config/mod.rs", "use crate::runtime::run;"),
             ("src/config/mod.rs", "use crate::pipeline::lane::Lane;"),
             ("src/telemetry.rs", "use crate::pipeline::audit::line;"),
             ("src/runtime/mod.rs", "use crate::cli::Args;"),
             ("src/runtime/mod.rs", "use crate::elsewhere::Thing;"),
-            ("src/pipeline/flow/mod.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use super::super::audit::line;\n}"),
+            (
+                "src/pipeline/flow/mod.rs",
+                "fn a() {}\n#[cfg(test)]\nmod tests {\n    use super::super::audit::line;\n}",
+            ),
         ] {
             assert_eq!(findings(imports, name, bad), 1, "{name}: {bad}");
         }
@@ -161,12 +220,30 @@ mod tests {
     #[test]
     fn what_is_allowed_passes() {
         for (name, good) in [
-            ("src/pipeline/flow/row.rs", "use crate::model::Flow;\nuse super::json::Json;"),
-            ("src/pipeline/lane.rs", "use crate::pipeline::{audit::line, flow::FlowReader};\nuse crate::model::Kind;"),
-            ("src/pipeline/lane/saved.rs", "use super::hosts::Host;\nuse super::Lane;"),
-            ("src/pipeline/flow/mod.rs", "// use crate::pipeline::audit;\nfn f() { g(\"crate::cli::x\") }"),
-            ("src/pipeline/flow/mod.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use super::*;\n    use crate::model::Kind;\n}"),
-            ("src/runtime/mod.rs", "use crate::{config::Config, model::Kind, pipeline::lane::Lane, telemetry};"),
+            (
+                "src/pipeline/flow/row.rs",
+                "use crate::model::Flow;\nuse super::json::Json;",
+            ),
+            (
+                "src/pipeline/lane.rs",
+                "use crate::pipeline::{audit::line, flow::FlowReader};\nuse crate::model::Kind;",
+            ),
+            (
+                "src/pipeline/lane/saved.rs",
+                "use super::hosts::Host;\nuse super::Lane;",
+            ),
+            (
+                "src/pipeline/flow/mod.rs",
+                "// use crate::pipeline::audit;\nfn f() { g(\"crate::cli::x\") }",
+            ),
+            (
+                "src/pipeline/flow/mod.rs",
+                "fn a() {}\n#[cfg(test)]\nmod tests {\n    use super::*;\n    use crate::model::Kind;\n}",
+            ),
+            (
+                "src/runtime/mod.rs",
+                "use crate::{config::Config, model::Kind, pipeline::lane::Lane, telemetry};",
+            ),
             ("src/telemetry.rs", "use crate::pipeline::lane::Stats;"),
             ("src/main.rs", "fn main() { trailhound::cli::main() }"),
         ] {
@@ -177,14 +254,40 @@ mod tests {
 
     #[test]
     fn the_other_rules_find_their_examples() {
-        assert_eq!(findings(foreign_crates, "src/pipeline/flow/mod.rs", "use rdkafka::Message;"), 1);
-        assert_eq!(findings(foreign_crates, "src/model/mod.rs", "fn f() { tracing::info!(1) }"), 1);
-        assert_eq!(findings(foreign_crates, "src/runtime/mod.rs", "use rdkafka::Message;"), 0);
+        assert_eq!(
+            findings(
+                foreign_crates,
+                "src/pipeline/flow/mod.rs",
+                "use rdkafka::Message;"
+            ),
+            1
+        );
+        assert_eq!(
+            findings(
+                foreign_crates,
+                "src/model/mod.rs",
+                "fn f() { tracing::info!(1) }"
+            ),
+            1
+        );
+        assert_eq!(
+            findings(
+                foreign_crates,
+                "src/runtime/mod.rs",
+                "use rdkafka::Message;"
+            ),
+            0
+        );
         assert_eq!(findings(opening, "src/a.rs", "use std::fmt;\n//! late"), 1);
         assert_eq!(findings(opening, "src/a.rs", "//!\nfn a() {}"), 1);
         assert_eq!(findings(length, "src/a.rs", &"\n".repeat(601)), 1);
         assert_eq!(findings(length, "src/a.rs", &"\n".repeat(600)), 0);
-        for bad in [concat!("// TO", "DO: x"), "fn f() { todo!() }", "#[allow(dead_code)]", concat!("/* FIX", "ME */")] {
+        for bad in [
+            concat!("// TO", "DO: x"),
+            "fn f() { todo!() }",
+            "#[allow(dead_code)]",
+            concat!("/* FIX", "ME */"),
+        ] {
             assert_eq!(findings(undone, "src/a.rs", bad), 1, "{bad}");
         }
         for bad in ["fn f() { x.unwrap() }", "fn f() { x.expect(\"y\") }"] {
@@ -192,6 +295,13 @@ mod tests {
             let tests = format!("#[cfg(test)]\nmod tests {{ {bad} }}");
             assert_eq!(findings(unwraps, "src/a.rs", &tests), 0);
         }
-        assert_eq!(findings(unwraps, "src/a.rs", "// x.unwrap()\nfn f() { g(\".unwrap()\") }"), 0);
+        assert_eq!(
+            findings(
+                unwraps,
+                "src/a.rs",
+                "// x.unwrap()\nfn f() { g(\".unwrap()\") }"
+            ),
+            0
+        );
     }
 }

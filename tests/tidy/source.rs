@@ -14,7 +14,11 @@ impl Source {
     pub fn new(name: &str, text: &str) -> Source {
         let name = name.replace('\\', "/");
         let code = blank(text);
-        let tests_from = if is_test_file(&name) { 0 } else { inline_tests(&code) };
+        let tests_from = if is_test_file(&name) {
+            0
+        } else {
+            inline_tests(&code)
+        };
         Source {
             name,
             text: text.to_owned(),
@@ -63,7 +67,9 @@ fn blank(text: &str) -> String {
             rest = &rest[c.len_utf8()..];
             // The tail of a name is no prefix of a text: `br` in `abr"…"`.
             if c.is_alphanumeric() || c == '_' {
-                let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let name = rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len());
                 let ends_raw = rest[name..].starts_with(['"', '#']) && is_prefix(c, &rest[..name]);
                 if !ends_raw {
                     out.push_str(&rest[..name]);
@@ -72,7 +78,11 @@ fn blank(text: &str) -> String {
             }
             continue;
         }
-        out.extend(rest[..skipped].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        out.extend(
+            rest[..skipped]
+                .chars()
+                .map(|c| if c == '\n' { '\n' } else { ' ' }),
+        );
         rest = &rest[skipped..];
     }
     out
@@ -102,7 +112,10 @@ fn comment(text: &str) -> Option<usize> {
 }
 
 fn literal(text: &str) -> Option<usize> {
-    let prefix = text.bytes().take_while(|b| matches!(b, b'r' | b'b' | b'c')).count();
+    let prefix = text
+        .bytes()
+        .take_while(|b| matches!(b, b'r' | b'b' | b'c'))
+        .count();
     let after = &text[prefix.min(2)..];
     let hashes = after.bytes().take_while(|b| *b == b'#').count();
     if prefix > 0 && text[..prefix.min(2)].contains('r') && after[hashes..].starts_with('"') {

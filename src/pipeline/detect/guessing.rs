@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::alert::{Evidence, Rule};
 use crate::model::logon::LogonActivity;
 use crate::model::settings::Guessing;
-use crate::model::{Alert, EventUid, Logon, Severity, Timestamp};
+use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp};
 
 /// An address that is silent for this long has given up.
 const QUIET_MS: i64 = 60_000;
@@ -43,7 +43,7 @@ struct Source {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guesses {
     sources: BTreeMap<IpAddr, Source>,
-    next_due: Option<Timestamp>,
+    due: Due<IpAddr>,
     /// Addresses that were forgotten because the bound was reached.
     pub dropped: u64,
 }
@@ -65,7 +65,7 @@ impl Guesses {
             return;
         };
         if logon.success {
-            let guessed = self.sources.remove(&ip).filter(|source| {
+            let guessed = self.take_source(ip, rule).filter(|source| {
                 source.failures >= rule.failures
                     && logon.stamp.time.since(source.newest) <= rule.window_ms
             });
@@ -86,9 +86,9 @@ impl Guesses {
             names: Vec::new(),
             evidence: Vec::new(),
         });
+        let old = (source.failures > 0).then(|| source.due(rule));
         source.add(logon);
-        let due = source.due(rule);
-        self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+        self.due.set(ip, old, source.due(rule));
     }
 
     /// Tells the addresses that have given up, and forgets those whose window is over.
@@ -99,17 +99,20 @@ impl Guesses {
         rule: &Guessing,
         tell: &mut dyn FnMut(Alert),
     ) {
-        if self.next_due.is_none_or(|due| now < due) {
-            return;
-        }
-        self.sources.retain(|ip, source| {
-            if now >= source.due(rule) && !source.told {
+        while let Some(ip) = self.due.pop(now) {
+            let Some(source) = self.sources.get_mut(&ip) else {
+                continue;
+            };
+            if !source.told {
                 source.told = true;
-                tell_given_up(source, *ip, host, rule, tell);
+                tell_given_up(source, ip, host, rule, tell);
             }
-            now.since(source.newest) <= rule.window_ms
-        });
-        self.next_due = self.sources.values().map(|source| source.next(rule)).min();
+            if now.since(source.newest) > rule.window_ms {
+                self.sources.remove(&ip);
+            } else {
+                self.due.set(ip, None, source.due(rule));
+            }
+        }
     }
 
     /// The input has ended.
@@ -119,7 +122,13 @@ impl Guesses {
                 tell_given_up(&source, ip, host, rule, tell);
             }
         }
-        self.next_due = None;
+        self.due = Due::default();
+    }
+
+    fn take_source(&mut self, ip: IpAddr, rule: &Guessing) -> Option<Source> {
+        let source = self.sources.remove(&ip)?;
+        self.due.remove(ip, source.due(rule));
+        Some(source)
     }
 
     /// Offset of the oldest failure that still counts.
@@ -128,12 +137,10 @@ impl Guesses {
     }
 
     fn forget_oldest(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
-        let oldest = self
-            .sources
-            .iter()
-            .min_by_key(|(_, source)| source.newest)
-            .map(|(ip, _)| *ip);
-        if let Some((ip, source)) = oldest.and_then(|ip| self.sources.remove_entry(&ip)) {
+        let Some(ip) = self.due.first() else {
+            return;
+        };
+        if let Some(source) = self.take_source(ip, rule) {
             self.dropped += 1;
             if !source.told {
                 tell_given_up(&source, ip, host, rule, tell);
@@ -158,19 +165,14 @@ impl Source {
         }
     }
 
-    /// When it counts as given up.
+    /// When it counts as given up; once that was told, when its window is over.
     fn due(&self, rule: &Guessing) -> Timestamp {
+        if self.told {
+            return self.newest.plus(rule.window_ms.saturating_add(1));
+        }
         self.newest
             .plus(QUIET_MS)
             .min(self.first.plus(rule.window_ms))
-    }
-
-    fn next(&self, rule: &Guessing) -> Timestamp {
-        if self.told {
-            self.newest.plus(rule.window_ms + 1)
-        } else {
-            self.due(rule)
-        }
     }
 
     fn proof(&self) -> Vec<Evidence> {

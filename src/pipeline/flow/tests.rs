@@ -53,13 +53,32 @@ fn a_row_of_public_addresses_is_a_flow_for_each() {
     assert_eq!(ends(&flows[1]), ("10.1.0.4".into(), "198.51.100.8".into()));
     let first = &flows[0];
     assert_eq!((first.count, flows[1].count), (Some(3), None));
-    assert_eq!((first.direction, first.direction_told), (Some(Direction::Outbound), true));
-    assert_eq!((first.verdict, first.protocol, first.dst.port), (Some(Verdict::Allowed), Some(6), Some(443)));
-    assert_eq!((first.src.bytes, first.dst.bytes, first.src.packets), (Some(3000), Some(2000), Some(30)));
+    assert_eq!(
+        (first.direction, first.direction_told),
+        (Some(Direction::Outbound), true)
+    );
+    assert_eq!(
+        (first.verdict, first.protocol, first.dst.port),
+        (Some(Verdict::Allowed), Some(6), Some(443))
+    );
+    assert_eq!(
+        (first.src.bytes, first.dst.bytes, first.src.packets),
+        (Some(3000), Some(2000), Some(30))
+    );
     assert_eq!(flows[1].src.bytes, Some(300));
-    assert_eq!((&*first.host, first.src.name.as_deref()), ("vm-a", Some("vm-a")));
-    assert_eq!((first.start, first.end), (Timestamp(1_714_557_600_000), None));
-    assert!(first.extra.contains(&("last_flow_start", "2024-05-01T10:59:00Z".into())));
+    assert_eq!(
+        (&*first.host, first.src.name.as_deref()),
+        ("vm-a", Some("vm-a"))
+    );
+    assert_eq!(
+        (first.start, first.end),
+        (Timestamp(1_714_557_600_000), None)
+    );
+    assert!(
+        first
+            .extra
+            .contains(&("last_flow_start", "2024-05-01T10:59:00Z".into()))
+    );
     assert_ne!(first.uid, flows[1].uid);
 }
 
@@ -80,7 +99,10 @@ fn inbound_and_denied_are_told() {
         .replace("\"DeniedInFlows_d\":0", "\"DeniedInFlows_d\":9");
     let flows = good(&row);
     assert_eq!(ends(&flows[0]), ("198.51.100.7".into(), "10.1.0.4".into()));
-    assert_eq!((flows[0].verdict, flows[0].count), (Some(Verdict::Denied), Some(9)));
+    assert_eq!(
+        (flows[0].verdict, flows[0].count),
+        (Some(Verdict::Denied), Some(9))
+    );
     assert_eq!(flows[0].direction, Some(Direction::Inbound));
     assert_eq!(flows[0].dst.name.as_deref(), Some("vm-a"));
 }
@@ -92,7 +114,10 @@ fn the_virtual_network_schema_is_read() {
         "SrcVm":"rg/app","L4Protocol":"U","DestPort":53,"FlowDirection":"Outbound","FlowStatus":"Denied","BytesSrcToDest":5}"#,
     );
     assert_eq!(ends(&flows[0]), ("10.1.0.4".into(), "203.0.113.1".into()));
-    assert_eq!((flows[0].verdict, flows[0].protocol, flows[0].count), (Some(Verdict::Denied), Some(17), None));
+    assert_eq!(
+        (flows[0].verdict, flows[0].protocol, flows[0].count),
+        (Some(Verdict::Denied), Some(17), None)
+    );
     assert_eq!(&*flows[0].host, "app");
 }
 
@@ -102,13 +127,21 @@ const HEADER: &str = ",FlowStartTime,VMName,VMIPAddress,PublicIPs,SrcIP,DestIP,L
 fn an_exploded_export_gives_a_flow_for_each_row() {
     let mut reader = reader();
     let row = |n: u32, ip: &str| {
-        format!("{n},2024-05-01 10:00:00.500,vm-a,10.1.0.4,\"['198.51.100.7', '198.51.100.8']\",,,T,443.0,O,18.0,0.0,{ip}")
+        format!(
+            "{n},2024-05-01 10:00:00.500,vm-a,10.1.0.4,\"['198.51.100.7', '198.51.100.8']\",,,T,443.0,O,18.0,0.0,{ip}"
+        )
     };
     assert_eq!(read_on(&mut reader, HEADER), (vec![], Ok(())));
     let (first, _) = read_on(&mut reader, &row(1, "198.51.100.8"));
     let (second, _) = read_on(&mut reader, &row(2, "198.51.100.7"));
-    assert_eq!((ends(&first[0]).1.as_str(), first.len(), first[0].count), ("198.51.100.8", 1, None));
-    assert_eq!((ends(&second[0]).1.as_str(), second.len(), second[0].count), ("198.51.100.7", 1, Some(18)));
+    assert_eq!(
+        (ends(&first[0]).1.as_str(), first.len(), first[0].count),
+        ("198.51.100.8", 1, None)
+    );
+    assert_eq!(
+        (ends(&second[0]).1.as_str(), second.len(), second[0].count),
+        ("198.51.100.7", 1, Some(18))
+    );
     let (all, result) = read_on(&mut reader, &row(3, ""));
     assert_eq!((all.len(), result), (2, Ok(())));
 }
@@ -127,7 +160,10 @@ fn the_header_is_saved_and_taken_up() {
     assert_eq!(second.save(), first.save());
     second.restore(b"nonsense");
     assert_eq!(second.save(), b"");
-    assert_eq!(read_on(&mut first, "too,few"), (vec![], Err(Reject::FlowField)));
+    assert_eq!(
+        read_on(&mut first, "too,few"),
+        (vec![], Err(Reject::FlowField))
+    );
 }
 
 #[test]
@@ -135,11 +171,26 @@ fn a_conn_record_is_read_in_each_of_its_dresses() {
     let flat = good(ZEEK);
     let flow = &flat[0];
     assert_eq!(ends(flow), ("10.1.0.9".into(), "198.51.100.9".into()));
-    assert_eq!((flow.start, flow.end), (Timestamp(1_714_557_600_250), Some(Timestamp(1_714_557_601_750))));
-    assert_eq!((flow.src.port, flow.dst.port, flow.protocol), (Some(50000), Some(22), Some(6)));
+    assert_eq!(
+        (flow.start, flow.end),
+        (
+            Timestamp(1_714_557_600_250),
+            Some(Timestamp(1_714_557_601_750))
+        )
+    );
+    assert_eq!(
+        (flow.src.port, flow.dst.port, flow.protocol),
+        (Some(50000), Some(22), Some(6))
+    );
     assert_eq!((flow.src.bytes, flow.dst.packets), (Some(10), Some(2)));
-    assert_eq!((flow.direction, flow.direction_told), (Some(Direction::Outbound), false));
-    assert_eq!((flow.activity, flow.original_uid.as_deref()), (FlowActivity::Close, Some("Cabc")));
+    assert_eq!(
+        (flow.direction, flow.direction_told),
+        (Some(Direction::Outbound), false)
+    );
+    assert_eq!(
+        (flow.activity, flow.original_uid.as_deref()),
+        (FlowActivity::Close, Some("Cabc"))
+    );
     assert_eq!(good(&format!("{{\"conn\":{ZEEK}}}")), flat);
     let same = |record: &str| {
         let mut flows = good(record);
@@ -148,20 +199,44 @@ fn a_conn_record_is_read_in_each_of_its_dresses() {
     };
     same(&ZEEK.replace("id.", "id_"));
     same(&ZEEK.replace("1714557600.25", "\"2024-05-01T10:00:00.250Z\""));
-    same(&ZEEK.replace("\"id.orig_h\":\"10.1.0.9\",\"id.orig_p\":50000,\"id.resp_h\":\"198.51.100.9\",", "")
-        .replace("\"id.resp_p\":22", r#""id":{"orig_h":"10.1.0.9","orig_p":50000,"resp_h":"198.51.100.9","resp_p":22}"#)
-        .replace("\"198.51.100.9\",\n", "\"198.51.100.9\","));
+    same(
+        &ZEEK
+            .replace(
+                "\"id.orig_h\":\"10.1.0.9\",\"id.orig_p\":50000,\"id.resp_h\":\"198.51.100.9\",",
+                "",
+            )
+            .replace(
+                "\"id.resp_p\":22",
+                r#""id":{"orig_h":"10.1.0.9","orig_p":50000,"resp_h":"198.51.100.9","resp_p":22}"#,
+            )
+            .replace("\"198.51.100.9\",\n", "\"198.51.100.9\","),
+    );
 }
 
 #[test]
 fn what_zeek_does_not_say_is_not_made_up() {
     let record = ZEEK
-        .replace("\"duration\":1.5,\"orig_bytes\":10,\"resp_bytes\":20,", "\"duration\":null,")
-        .replace("\"SF\"", "\"REJ\",\"local_orig\":false,\"local_resp\":true,\"_system_name\":\"sensor-1\"");
+        .replace(
+            "\"duration\":1.5,\"orig_bytes\":10,\"resp_bytes\":20,",
+            "\"duration\":null,",
+        )
+        .replace(
+            "\"SF\"",
+            "\"REJ\",\"local_orig\":false,\"local_resp\":true,\"_system_name\":\"sensor-1\"",
+        );
     let flow = &good(&record)[0];
-    assert_eq!((flow.end, flow.src.bytes, flow.verdict, flow.count), (None, None, None, None));
-    assert_eq!((flow.direction, flow.direction_told), (Some(Direction::Inbound), true));
-    assert_eq!((flow.activity, &*flow.host), (FlowActivity::Refuse, "sensor-1"));
+    assert_eq!(
+        (flow.end, flow.src.bytes, flow.verdict, flow.count),
+        (None, None, None, None)
+    );
+    assert_eq!(
+        (flow.direction, flow.direction_told),
+        (Some(Direction::Inbound), true)
+    );
+    assert_eq!(
+        (flow.activity, &*flow.host),
+        (FlowActivity::Refuse, "sensor-1")
+    );
     let udp = ZEEK.replace("tcp", "udp");
     assert_eq!(good(&udp)[0].activity, FlowActivity::Traffic);
 }
@@ -179,7 +254,15 @@ fn good_rows_are_handed_out_beside_bad_ones() {
 
 #[test]
 fn unknown_shapes_are_refused() {
-    for record in ["{}", "[1]", "{\"records\":[{\"a\":1}]}", "[[[[{}]]]]", "#fields\tts\tuid", "hello", "1,2,3"] {
+    for record in [
+        "{}",
+        "[1]",
+        "{\"records\":[{\"a\":1}]}",
+        "[[[[{}]]]]",
+        "#fields\tts\tuid",
+        "hello",
+        "1,2,3",
+    ] {
         assert_eq!(read(record), (vec![], Err(Reject::FlowFormat)), "{record}");
     }
     for record in ["{", "[1,", "{\"a\":}"] {
@@ -188,7 +271,10 @@ fn unknown_shapes_are_refused() {
     for record in ["", "  \r\n", "[]", "{\"records\":[]}"] {
         assert_eq!(read(record), (vec![], Ok(())), "{record}");
     }
-    assert_eq!(read(&ZEEK.replace("10.1.0.9", "host")).1, Err(Reject::FlowField));
+    assert_eq!(
+        read(&ZEEK.replace("10.1.0.9", "host")).1,
+        Err(Reject::FlowField)
+    );
 }
 
 proptest! {

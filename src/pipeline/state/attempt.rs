@@ -8,6 +8,9 @@ use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Method, Principal};
 use crate::model::{EventUid, Logon, Stamp, Timestamp};
 
+/// How long a connection may go on trying: LoginGraceTime of sshd, 120 s by default.
+pub const GRACE_MS: i64 = 120_000;
+
 /// Records of one logon that are kept by name; a guesser can make more.
 const MOST_RECORDS: usize = 32;
 
@@ -126,10 +129,19 @@ impl Attempt {
 
     /// Whether a record can be of this logon: process ids come round.
     pub fn takes(&self, record: &AuthRecord<'_>) -> bool {
-        record.stamp.time.since(self.newest) <= 120_000
+        record.stamp.time.since(self.newest) <= GRACE_MS
             && record
                 .exe
                 .is_none_or(|exe| self.exe.is_none() || service_of(Some(exe)) == self.service)
+    }
+
+    /// When it is told as failed, or, once it was, forgotten.
+    pub fn due(&self, wait_ms: i64) -> Timestamp {
+        self.newest.plus(if self.told {
+            wait_ms.max(GRACE_MS)
+        } else {
+            wait_ms
+        })
     }
 
     /// A switch of user inside a session, rather than a logon.

@@ -9,35 +9,44 @@
 //!
 //! It refuses to guess: what no record told stays unknown, but for the root of a sudo that failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Principal};
-use crate::model::{EventUid, Logon, Timestamp};
+use crate::model::{Due, EventUid, Logon, Timestamp};
 
-use super::attempt::{Attempt, service_of};
+use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
 
 /// An open session: what its end must tell again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Session {
     logon: Logon,
-    /// The last session that the same process opened counts.
+    /// Grows with each session of the host.
     order: u64,
 }
 
-/// Logons in the making and open sessions of one host.
+/// Logons in the making and open sessions of one host, by process id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logons {
     attempts: BTreeMap<u32, Attempt>,
+    due: Due<u32>,
     sessions: BTreeMap<u32, Session>,
+    /// Session number and process id of each session.
+    by_number: BTreeSet<(Option<u32>, u32)>,
+    by_order: BTreeMap<u64, u32>,
     order: u64,
-    /// No attempt is due before this.
-    next_due: Option<Timestamp>,
     /// Attempts and sessions that were let go because a bound was reached.
     pub dropped: u64,
+}
+
+/// A logon that was decided, and the offset of the input record that it began with.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    pub logon: Logon,
+    pub offset: i64,
 }
 
 /// What a [`Logons`] is told of its host with each call.
@@ -58,7 +67,7 @@ impl Logons {
         &mut self,
         record: &AuthRecord<'_>,
         context: &mut Context<'_>,
-        tell: &mut dyn FnMut(Logon),
+        tell: &mut dyn FnMut(Decided),
     ) {
         let Some(pid) = record.pid else {
             return;
@@ -81,9 +90,10 @@ impl Logons {
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
         };
+        let old = fits.map(|_| attempt.due(context.wait_ms));
         attempt.join(record);
-        let due = attempt.newest.plus(context.wait_ms);
-        self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
+        let due = attempt.due(context.wait_ms);
+        self.due.set(pid, old.filter(|_| fits == Some(true)), due);
         let starts = matches!(record.kind, AuthKind::SessionStart | AuthKind::Login);
         if starts && record.success == Some(true) {
             self.open(pid, record, context, tell);
@@ -95,54 +105,27 @@ impl Logons {
         &mut self,
         now: Timestamp,
         context: &mut Context<'_>,
-        tell: &mut dyn FnMut(Logon),
+        tell: &mut dyn FnMut(Decided),
     ) {
-        if self.next_due.is_none_or(|due| now < due) {
-            return;
-        }
-        let mut due: Vec<(Timestamp, u32)> = self
-            .attempts
-            .iter()
-            .filter(|(_, attempt)| now.since(attempt.newest) >= context.wait_ms)
-            .map(|(pid, attempt)| (attempt.newest, *pid))
-            .collect();
-        due.sort_unstable();
-        for (_, pid) in due {
+        while let Some(pid) = self.due.pop(now) {
             self.tell_failed(pid, context, tell);
-            // A process that was told to have failed may still get in, for as long as sshd lets it try.
-            let over = self
-                .attempts
-                .get(&pid)
-                .is_some_and(|attempt| !attempt.told || now.since(attempt.newest) >= 120_000);
-            if over {
-                self.attempts.remove(&pid);
+            match self.attempts.get(&pid) {
+                // It may still get in.
+                Some(attempt) if attempt.told && now.since(attempt.newest) < GRACE_MS => {
+                    self.due.set(pid, None, attempt.due(context.wait_ms));
+                }
+                _ => {
+                    self.attempts.remove(&pid);
+                }
             }
         }
-        self.next_due = self
-            .attempts
-            .values()
-            .map(|attempt| {
-                attempt.newest.plus(if attempt.told {
-                    120_000
-                } else {
-                    context.wait_ms
-                })
-            })
-            .min();
     }
 
     /// The input has ended: tells every failed logon that is still in the making.
-    pub fn finish(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Logon)) {
-        let mut pids: Vec<(Timestamp, u32)> = self
-            .attempts
-            .iter()
-            .map(|(pid, a)| (a.newest, *pid))
-            .collect();
-        pids.sort_unstable();
-        for (_, pid) in pids {
+    pub fn finish(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
+        while let Some(pid) = self.due.first() {
             self.close(pid, context, tell);
         }
-        self.next_due = None;
     }
 
     /// Offset of the oldest record of a logon that has not been told.
@@ -158,18 +141,21 @@ impl Logons {
     /// sshd's child asks for credentials with the session of its parent; USER_LOGIN comes after
     /// USER_START. Both are of a logon that was told.
     fn belongs_to_a_session(&self, pid: u32, record: &AuthRecord<'_>) -> bool {
-        let told = |session: &Session| {
-            session.logon.session == record.session
-                && service_of(record.exe) == session.logon.service
+        if record.session.is_none() {
+            return false;
+        }
+        let told = |pid: &u32| {
+            self.sessions.get(pid).is_some_and(|session| {
+                session.logon.session == record.session
+                    && service_of(record.exe) == session.logon.service
+            })
         };
         match record.kind {
-            AuthKind::Login | AuthKind::SessionStart => {
-                record.session.is_some() && self.sessions.get(&pid).is_some_and(told)
-            }
+            AuthKind::Login | AuthKind::SessionStart => told(&pid),
             AuthKind::Credentials => {
-                self.attempts.get(&pid).is_none()
-                    && record.session.is_some()
-                    && self.sessions.values().any(told)
+                let of_session = (record.session, 0)..=(record.session, u32::MAX);
+                !self.attempts.contains_key(&pid)
+                    && self.by_number.range(of_session).any(|(_, pid)| told(pid))
             }
             _ => false,
         }
@@ -180,11 +166,12 @@ impl Logons {
         pid: u32,
         record: &AuthRecord<'_>,
         context: &mut Context<'_>,
-        tell: &mut dyn FnMut(Logon),
+        tell: &mut dyn FnMut(Decided),
     ) {
         let Some(attempt) = self.attempts.remove(&pid) else {
             return;
         };
+        self.due.remove(pid, attempt.due(context.wait_ms));
         if !attempt.is_switch()
             && let (Some(id), Some(name)) = (record.login_user.id, record.account)
         {
@@ -192,16 +179,33 @@ impl Logons {
         }
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
-        self.order += 1;
-        if self.sessions.len() >= context.most {
-            self.drop_oldest_session();
+        self.keep_session(pid, logon.clone(), context.most);
+        tell(Decided {
+            logon,
+            offset: attempt.offset,
+        });
+    }
+
+    fn keep_session(&mut self, pid: u32, logon: Logon, most: usize) {
+        self.take_session(pid);
+        if self.sessions.len() >= most
+            && let Some(oldest) = self.by_order.first_key_value().map(|(_, pid)| *pid)
+        {
+            self.dropped += 1;
+            self.take_session(oldest);
         }
-        let session = Session {
-            logon: logon.clone(),
-            order: self.order,
-        };
-        self.sessions.insert(pid, session);
-        tell(logon);
+        self.order += 1;
+        self.by_order.insert(self.order, pid);
+        self.by_number.insert((logon.session, pid));
+        let order = self.order;
+        self.sessions.insert(pid, Session { logon, order });
+    }
+
+    fn take_session(&mut self, pid: u32) -> Option<Session> {
+        let session = self.sessions.remove(&pid)?;
+        self.by_order.remove(&session.order);
+        self.by_number.remove(&(session.logon.session, pid));
+        Some(session)
     }
 
     fn end(
@@ -209,11 +213,11 @@ impl Logons {
         pid: u32,
         record: &AuthRecord<'_>,
         context: &mut Context<'_>,
-        tell: &mut dyn FnMut(Logon),
+        tell: &mut dyn FnMut(Decided),
     ) {
         let service = service_of(record.exe);
         let session = match self.sessions.get(&pid) {
-            Some(session) if session.logon.service == service => self.sessions.remove(&pid),
+            Some(session) if session.logon.service == service => self.take_session(pid),
             _ => None,
         };
         let mut end = match session {
@@ -235,11 +239,14 @@ impl Logons {
         end.stamp = record.stamp;
         end.success = record.success.unwrap_or(true);
         end.records = vec![record.stamp];
-        tell(end);
+        tell(Decided {
+            logon: end,
+            offset: context.offset,
+        });
     }
 
     /// Tells an attempt that failed, or that did no more than run a command.
-    fn tell_failed(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    fn tell_failed(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Decided)) {
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
         };
@@ -248,40 +255,33 @@ impl Logons {
         }
         attempt.told = true;
         let (success, first) = (!attempt.failed(), attempt.first);
-        tell(attempt.logon(context.host, pid, success, first, |id| {
+        let logon = attempt.logon(context.host, pid, success, first, |id| {
             context.names.get(id)
-        }));
+        });
+        tell(Decided {
+            logon,
+            offset: attempt.offset,
+        });
     }
 
-    fn close(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Logon)) {
+    fn close(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Decided)) {
+        let due = self
+            .attempts
+            .get(&pid)
+            .map(|attempt| attempt.due(context.wait_ms));
         self.tell_failed(pid, context, tell);
         self.attempts.remove(&pid);
+        if let Some(due) = due {
+            self.due.remove(pid, due);
+        }
     }
 
-    fn make_room(&mut self, context: &Context<'_>, tell: &mut dyn FnMut(Logon)) {
-        if self.attempts.len() < context.most {
-            return;
-        }
-        let oldest = self
-            .attempts
-            .iter()
-            .min_by_key(|(_, attempt)| attempt.newest)
-            .map(|(pid, _)| *pid);
-        if let Some(pid) = oldest {
+    fn make_room(&mut self, context: &Context<'_>, tell: &mut dyn FnMut(Decided)) {
+        if self.attempts.len() >= context.most
+            && let Some(pid) = self.due.first()
+        {
             self.dropped += 1;
             self.close(pid, context, tell);
-        }
-    }
-
-    fn drop_oldest_session(&mut self) {
-        let oldest = self
-            .sessions
-            .iter()
-            .min_by_key(|(_, session)| session.order)
-            .map(|(pid, _)| *pid);
-        if let Some(pid) = oldest {
-            self.dropped += 1;
-            self.sessions.remove(&pid);
         }
     }
 }

@@ -71,15 +71,17 @@ fn run(records: &[Told<'_>], most: usize) -> Vec<Logon> {
         offset: 0,
     };
     for told in records {
-        logons.advance(Timestamp(told.ms), &mut context, &mut |logon| {
-            all.push(logon)
+        logons.advance(Timestamp(told.ms), &mut context, &mut |decided| {
+            all.push(decided.logon)
         });
-        logons.take(&record(told), &mut context, &mut |logon| all.push(logon));
+        logons.take(&record(told), &mut context, &mut |decided| {
+            all.push(decided.logon)
+        });
         // The saved form goes on as if nothing had been.
         let saved = serde_json::to_vec(&logons).unwrap();
         logons = serde_json::from_slice(&saved).unwrap();
     }
-    logons.finish(&mut context, &mut |logon| all.push(logon));
+    logons.finish(&mut context, &mut |decided| all.push(decided.logon));
     all
 }
 

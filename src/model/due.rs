@@ -1,0 +1,72 @@
+//! What is due when: a set of keys by time, so that nothing is searched for on each event.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// Keys with the time at which each is due. A key stands in it once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "K: Ord + Copy + Serialize + serde::de::DeserializeOwned")]
+pub struct Due<K: Ord> {
+    set: BTreeSet<(Timestamp, K)>,
+}
+
+impl<K: Ord + Copy> Due<K> {
+    /// Moves a key from the time that it had, if any, to a new one.
+    pub fn set(&mut self, key: K, old: Option<Timestamp>, new: Timestamp) {
+        if old == Some(new) {
+            return;
+        }
+        if let Some(old) = old {
+            self.set.remove(&(old, key));
+        }
+        self.set.insert((new, key));
+    }
+
+    pub fn remove(&mut self, key: K, at: Timestamp) {
+        self.set.remove(&(at, key));
+    }
+
+    /// Takes out the next key that is due at `now`.
+    pub fn pop(&mut self, now: Timestamp) -> Option<K> {
+        let (time, key) = *self.set.first()?;
+        if time > now {
+            return None;
+        }
+        self.set.pop_first();
+        Some(key)
+    }
+
+    /// The key that is due next, whenever that is.
+    pub fn first(&self) -> Option<K> {
+        self.set.first().map(|(_, key)| *key)
+    }
+}
+
+impl<K: Ord> Default for Due<K> {
+    fn default() -> Due<K> {
+        Due {
+            set: BTreeSet::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_out_in_the_order_of_their_times() {
+        let mut due = Due::default();
+        due.set('a', None, Timestamp(5));
+        due.set('b', None, Timestamp(3));
+        due.set('a', Some(Timestamp(5)), Timestamp(1));
+        assert_eq!(due.first(), Some('a'));
+        assert_eq!(due.pop(Timestamp(2)), Some('a'));
+        assert_eq!(due.pop(Timestamp(2)), None);
+        due.remove('b', Timestamp(3));
+        assert_eq!(due.pop(Timestamp(9)), None);
+    }
+}
