@@ -66,7 +66,7 @@ pub struct Logon {
     pub command: Option<Box<[u8]>>,
     /// The account does not exist on the host.
     pub unknown_user: bool,
-    /// First record of this logon.
+    /// First record of this logon; of a logoff, when its session started.
     pub started: Timestamp,
     /// Logoff: milliseconds since the logon, and the logon's id, where it was seen.
     pub duration_ms: Option<i64>,

@@ -6,7 +6,8 @@
 //! Invariants, by number:
 //!
 //! 1. Every line ends in exactly one of: an event that goes out, a dead letter.
-//! 2. Events of a host go through state in the order of their stamps, however their lines came.
+//! 2. Events of a host that are open together go through state in the order of their stamps, however
+//!    their lines came; what a bound pushes out goes at once.
 //! 3. [`Lane::hold`] is never past the first record of an event that has not gone out.
 //! 4. What is open never exceeds [`Limits`](crate::model::settings::Limits) by more than one line.
 //! 5. A lane that was saved and restored goes on as if it had not been.

@@ -152,6 +152,11 @@ impl Attempt {
         )
     }
 
+    /// Another connection from the same address.
+    pub fn rivals(&self, other: &Attempt) -> bool {
+        self.src_ip.is_some() && self.src_ip == other.src_ip
+    }
+
     /// The newest word was no.
     pub fn failed(&self) -> bool {
         self.success == Some(false)

@@ -3,7 +3,7 @@
 //!
 //! Place in the flow: it sees the records of one host in the order of their stamps. A logon is told
 //! when its session starts; a failed one when its process has been silent for a while, because a
-//! connection may try again. What belongs together is known by the process id that the records carry:
+//! connection may try again, or when another from the same address got in. What belongs together is known by the process id that the records carry:
 //! before LOGIN there is no session number. See the live recordings' notes for what sshd, sudo, su and
 //! cron write.
 //!
@@ -177,6 +177,7 @@ impl Logons {
         {
             context.names.learn(id, name);
         }
+        self.tell_failed_before(&attempt, context, tell);
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
         self.keep_session(pid, logon.clone(), context.most);
@@ -184,6 +185,30 @@ impl Logons {
             logon,
             offset: attempt.offset,
         });
+    }
+
+    /// Tells what failed from the same address and still waits to be told: who gets in has stopped
+    /// trying, and whoever counts the failures must have them first.
+    fn tell_failed_before(
+        &mut self,
+        good: &Attempt,
+        context: &Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
+        let failed = self
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| !attempt.told && attempt.failed() && attempt.rivals(good));
+        let mut failed: Vec<_> = failed
+            .map(|(pid, attempt)| (attempt.first, *pid, attempt.due(context.wait_ms)))
+            .collect();
+        failed.sort_unstable();
+        for (_, pid, old) in failed {
+            self.tell_failed(pid, context, tell);
+            if let Some(attempt) = self.attempts.get(&pid) {
+                self.due.set(pid, Some(old), attempt.due(context.wait_ms));
+            }
+        }
     }
 
     fn keep_session(&mut self, pid: u32, logon: Logon, most: usize) {
@@ -234,6 +259,7 @@ impl Logons {
                 attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id))
             }
         };
+        end.started = end.stamp.time;
         end.activity = LogonActivity::Logoff;
         end.uid = EventUid::of("logoff", context.host, record.stamp);
         end.stamp = record.stamp;

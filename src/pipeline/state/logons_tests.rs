@@ -163,6 +163,7 @@ fn one_connection_is_one_logon_and_one_logoff() {
         (end.activity, end.duration_ms, end.logon_uid),
         (LogonActivity::Logoff, Some(5000), Some(logon.uid))
     );
+    assert_eq!(end.stamp.time.since(end.started), 5000);
 }
 
 #[test]
@@ -233,6 +234,50 @@ fn one_that_fails_and_then_gets_in_is_one_good_logon() {
     );
     assert_eq!(all.len(), 1);
     assert!(all[0].success);
+}
+
+#[test]
+fn failures_of_an_address_are_told_before_it_gets_in() {
+    use AuthKind::*;
+    let failed = |ms, pid, addr| Told {
+        ms,
+        pid,
+        addr,
+        ok: false,
+        ..SSHD
+    };
+    let all = run(
+        &[
+            failed(2, 12, "203.0.113.66"),
+            failed(1, 13, "203.0.113.66"),
+            failed(3, 14, "203.0.113.9"),
+            Told {
+                kind: SessionStart,
+                ms: 900,
+                pid: 20,
+                addr: "203.0.113.66",
+                ses: Some(1),
+                auid: Some(1),
+                ..SSHD
+            },
+            // Its last word comes later, and is no second failure.
+            Told {
+                kind: Login,
+                ..failed(1200, 12, "203.0.113.66")
+            },
+        ],
+        100,
+    );
+    let told: Vec<_> = all.iter().map(|l| (l.pid, l.success)).collect();
+    assert_eq!(
+        told,
+        [
+            (Some(13), false),
+            (Some(12), false),
+            (Some(20), true),
+            (Some(14), false)
+        ]
+    );
 }
 
 #[test]
