@@ -103,15 +103,13 @@ impl Guesses {
             let Some(source) = self.sources.get_mut(&ip) else {
                 continue;
             };
-            if !source.told {
-                source.told = true;
-                tell_given_up(source, ip, host, rule, tell);
-            }
-            if now.since(source.newest) > rule.window_ms {
+            if source.told || source.failures < rule.failures {
                 self.sources.remove(&ip);
-            } else {
-                self.due.set(ip, None, source.due(rule));
+                continue;
             }
+            source.told = true;
+            tell_given_up(source, ip, host, rule, tell);
+            self.due.set(ip, None, source.due(rule));
         }
     }
 
@@ -165,14 +163,18 @@ impl Source {
         }
     }
 
-    /// When it counts as given up; once that was told, when its window is over.
+    /// When it counts as given up; where that was told, or there is too little to tell, when its window
+    /// is over.
     fn due(&self, rule: &Guessing) -> Timestamp {
+        let over = rule.window_ms.saturating_add(1);
         if self.told {
-            return self.newest.plus(rule.window_ms.saturating_add(1));
+            self.newest.plus(over)
+        } else if self.failures < rule.failures {
+            self.first.plus(over)
+        } else {
+            let given_up = self.newest.plus(QUIET_MS);
+            given_up.min(self.first.plus(rule.window_ms))
         }
-        self.newest
-            .plus(QUIET_MS)
-            .min(self.first.plus(rule.window_ms))
     }
 
     fn proof(&self) -> Vec<Evidence> {
@@ -356,6 +358,20 @@ mod tests {
             run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
             [Severity::Medium, Severity::High]
         );
+    }
+
+    #[test]
+    fn a_pause_between_guesses_hides_none_and_too_few_in_a_window_are_none() {
+        let mut logons = vec![logon(1, false), logon(2, false)];
+        logons.extend((0..5).map(|n| logon(70_000 + n, false)));
+        let alerts = run(&logons);
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(
+            (alerts[0].severity, alerts[0].evidence_total),
+            (Severity::Medium, 7)
+        );
+        let slow: Vec<_> = (0..5).map(|n| logon(n * 540_000, false)).collect();
+        assert!(run(&slow).is_empty());
     }
 
     #[test]
