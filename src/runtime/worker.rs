@@ -38,8 +38,6 @@ const NAP: Duration = Duration::from_millis(5);
 const TICK_MS: i64 = 25;
 /// A producer queue that is full for longer stops the consumer itself, not only this loop.
 const SHORT_WAIT: Duration = Duration::from_millis(500);
-/// A commit whose result did not come back by then counts as failed.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(60);
 const VIEW_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +46,8 @@ pub enum WorkerError {
     Sink(#[from] SinkError),
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
     #[error("stopped while the brokers took no outputs; what was not committed is read again")]
     Interrupted,
 }
@@ -354,22 +354,11 @@ impl Worker {
         while let Some(result) = self.consumer.context().commit_result() {
             self.committed(result);
         }
-        if let Some(snapshot) = &self.committing {
-            if snapshot.taken.elapsed() > COMMIT_PATIENCE {
-                self.committed(Err("no answer".into()));
-            }
+        if self.committing.is_some() {
             return Ok(());
         }
         match self.pending.take() {
-            Some(snapshot) if self.sink.acknowledged(snapshot.mark) => {
-                let list = commit_list(&self.topics, &snapshot.positions)?;
-                if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-                    self.shared.metrics.commit_failures.inc();
-                    tracing::warn!(worker = self.id, %error, "commit");
-                } else {
-                    self.committing = Some(snapshot);
-                }
-            }
+            Some(snapshot) if self.sink.acknowledged(snapshot.mark) => self.ask(snapshot)?,
             Some(snapshot) => self.pending = Some(snapshot),
             None if self.last_snapshot.elapsed() >= self.shared.config.commit.interval => {
                 let positions: Vec<_> = self
@@ -394,8 +383,23 @@ impl Worker {
         Ok(())
     }
 
+    /// The client reports only a commit that is waited for, and the loop must not wait: a thread does.
+    /// The last one that holds the consumer closes it, which `Drop` allows from any thread.
+    fn ask(&mut self, snapshot: Snapshot) -> Result<(), WorkerError> {
+        let list = commit_list(&self.topics, &snapshot.positions)?;
+        let consumer = Arc::clone(&self.consumer);
+        let ask = move || {
+            let result = consumer.commit(&list, CommitMode::Sync);
+            consumer.context().commit_ended(result);
+        };
+        std::thread::Builder::new()
+            .name("commit".into())
+            .spawn(ask)?;
+        self.committing = Some(snapshot);
+        Ok(())
+    }
+
     fn committed(&mut self, result: Result<(), String>) {
-        // The answer to a commit that was given up.
         let Some(snapshot) = self.committing.take() else {
             return;
         };
