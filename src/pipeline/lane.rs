@@ -11,6 +11,7 @@
 //! 4. What is open never exceeds [`Limits`](crate::model::settings::Limits) by more than one line.
 //! 5. A lane that was saved and restored goes on as if it had not been.
 
+mod alerts;
 mod hosts;
 mod release;
 mod saved;
@@ -105,12 +106,8 @@ impl Lane {
                 Err((reject, raw)) => state.refuse(reject, raw, &input, &mut call),
             }),
             Source::Flow => {
-                let tell = input.offset >= state.told_before;
                 let read = flows.read(input.value, &mut |flow| {
-                    state.stats.lines += 1;
-                    state
-                        .desk
-                        .flow(&flow, tell, &state.settings, &mut state.stats, &mut call);
+                    state.take_flow(&flow, input.offset, &mut call);
                 });
                 if let Err(reject) = read {
                     state.stats.lines += 1;

@@ -5,6 +5,13 @@
 //! A stage imports `model` only, never another stage; [`lane`] alone composes them. tests/tidy reads
 //! the `use` lines and holds this.
 
+// What they forbid stands in clippy.toml.
+#![deny(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros
+)]
+
 pub mod envelope;
 pub mod audit;
 pub mod flow;

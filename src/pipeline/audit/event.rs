@@ -146,9 +146,10 @@ impl Event {
             } else {
                 Readiness::Settling
             }
-        } else if !self.has_syscall || (habits.proctitle && !self.has_eoe && !self.has_proctitle) {
-            Readiness::Open
-        } else if !self.keeps_promises() {
+        } else if !self.has_syscall
+            || (habits.proctitle && !self.has_eoe && !self.has_proctitle)
+            || !self.keeps_promises()
+        {
             Readiness::Open
         } else if self.has_eoe && !habits.disorder && self.has_what_it_mostly_has(habits) {
             Readiness::Whole

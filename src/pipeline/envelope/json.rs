@@ -8,7 +8,7 @@ use simd_json::prelude::*;
 
 use crate::model::Reject;
 
-use super::{Line, bare_or_syslog, split};
+use super::{Each, Line, bare_or_syslog, split};
 
 /// Reads JSON records; keeps its buffers between them.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn open(&mut self, value: &[u8], each: &mut dyn FnMut(Result<Line<'_>, (Reject, &[u8])>)) {
+    pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
         let value = value.trim_ascii();
         if !value.contains(&b'\n') {
             return self.document(value, each);
@@ -41,7 +41,7 @@ impl Reader {
         self.text.extend_from_slice(text);
     }
 
-    fn document(&mut self, raw: &[u8], each: &mut dyn FnMut(Result<Line<'_>, (Reject, &[u8])>)) {
+    fn document(&mut self, raw: &[u8], each: &mut Each<'_>) {
         self.load(raw);
         let Ok(tape) = simd_json::to_tape_with_buffers(&mut self.text, &mut self.buffers) else {
             return each(Err((Reject::BadJson, raw)));

@@ -23,6 +23,9 @@ pub struct Line<'a> {
     pub raw: &'a [u8],
 }
 
+/// Takes a line, or the bytes that hold none and why.
+pub type Each<'e> = dyn FnMut(Result<Line<'_>, (Reject, &[u8])>) + 'e;
+
 /// Opens records; keeps the memory that JSON needs.
 #[derive(Default)]
 pub struct Opener {
@@ -31,11 +34,7 @@ pub struct Opener {
 
 impl Opener {
     /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
-    pub fn open<'a>(
-        &mut self,
-        value: &'a [u8],
-        each: &mut dyn FnMut(Result<Line<'_>, (Reject, &[u8])>),
-    ) {
+    pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
         match value.iter().find(|b| !b.is_ascii_whitespace()) {
             Some(b'{') => self.json.open(value, each),
             _ => split(value, |line| each(Ok(bare_or_syslog(line)))),

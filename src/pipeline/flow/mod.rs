@@ -93,13 +93,13 @@ impl FlowReader {
         each: &mut dyn FnMut(Flow),
         read: impl Fn(&mut FlowReader, &[u8], &mut dyn FnMut(Flow)) -> Result<(), Reject>,
     ) -> Result<(), Reject> {
-        let lines = record.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
-        lines
-            .filter(|line| !line.is_empty())
-            .fold(Ok(()), |problem, line| {
-                let result = read(self, line, each);
-                problem.and(result)
-            })
+        let mut result = Ok(());
+        for line in record.split(|b| *b == b'\n').map(<[u8]>::trim_ascii) {
+            if !line.is_empty() {
+                result = result.and(read(self, line, each));
+            }
+        }
+        result
     }
 
     fn read_json(&mut self, record: &[u8], each: &mut dyn FnMut(Flow)) -> Result<(), Reject> {
@@ -158,10 +158,13 @@ fn rows(
     each: &mut dyn FnMut(Flow),
 ) -> Result<(), Reject> {
     match detect::json(value) {
-        Shape::Rows(list) if depth > 0 => list.items().fold(Ok(()), |problem, row| {
-            let result = rows(row, internal, depth - 1, each);
-            problem.and(result)
-        }),
+        Shape::Rows(list) if depth > 0 => {
+            let mut result = Ok(());
+            for row in list.items() {
+                result = result.and(rows(row, internal, depth - 1, each));
+            }
+            result
+        }
         Shape::AzureTrafficAnalytics => azure::read(&azure::Row::of_json(value), internal, each),
         Shape::ZeekConn(record) => zeek_conn::read(record, internal, each),
         Shape::Rows(_) | Shape::Unknown => Err(Reject::FlowFormat),

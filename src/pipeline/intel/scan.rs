@@ -17,6 +17,10 @@ pub const MAX_NAME: usize = 253;
 /// How often a URL that is not known is tried again without its tail.
 const MAX_CUTS: usize = 8;
 
+/// How many URLs are looked for inside another one (a redirect, a list parted by commas): a text of
+/// nothing but `a://` must not cost its square.
+const MAX_INNER: usize = 64;
+
 /// What stands around a dot.
 pub enum Dotted<'a> {
     V4(Ipv4Addr),
@@ -233,29 +237,46 @@ pub fn digests(text: &[u8], each: &mut dyn FnMut(Range<usize>)) {
 
 /// Candidates for URLs, the longest first; `each` answers whether it knew one.
 pub fn urls(text: &[u8], each: &mut dyn FnMut(Range<usize>) -> bool) {
-    let mut from = 0;
+    let (mut from, mut outer_end, mut inner) = (0, 0, 0);
     while let Some(colon) = next(text, b':', from) {
         from = colon + 1;
         if !text.get(colon..).is_some_and(|t| t.starts_with(b"://")) {
             continue;
         }
+        let host = colon + 3;
+        if colon >= outer_end {
+            outer_end = host + url_length(text.get(host..).unwrap_or_default());
+            inner = 0;
+        } else if inner == MAX_INNER {
+            from = outer_end;
+            continue;
+        }
+        inner += 1;
         let scheme = run(text, colon, 0, |b| b.is_ascii_alphanumeric() || b == b'+');
-        let mut end = colon + 3 + url_length(text.get(colon + 3..).unwrap_or_default());
-        for _ in 0..MAX_CUTS {
-            if each(scheme.start..end) {
-                break;
-            }
-            match shorter(text, colon + 3, end) {
-                Some(cut) => end = cut,
-                None => break,
-            }
+        longest_first(text, scheme.start, host, outer_end, each);
+    }
+}
+
+fn longest_first(
+    text: &[u8],
+    start: usize,
+    host: usize,
+    mut end: usize,
+    each: &mut dyn FnMut(Range<usize>) -> bool,
+) {
+    for _ in 0..MAX_CUTS {
+        if each(start..end) {
+            return;
+        }
+        match shorter(text, host, end) {
+            Some(cut) => end = cut,
+            None => return,
         }
     }
 }
 
 fn url_length(rest: &[u8]) -> usize {
     let stop = |b: &u8| b.is_ascii_control() || b" \"'<>`\\|{}^".contains(b);
-    // Bounded: a text of nothing but `a://` must not cost its square.
     let rest = rest.get(..MAX_URL).unwrap_or(rest);
     rest.iter().position(stop).unwrap_or(rest.len())
 }
@@ -272,4 +293,35 @@ fn shorter(text: &[u8], host: usize, end: usize) -> Option<usize> {
         _ => false,
     };
     (0..body.len()).rev().find(punctuation).map(|i| from + i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_nothing_but_schemes_does_not_cost_its_square() {
+        for piece in ["a://", "http://a;", "http://a,b://"] {
+            let text = piece.repeat(65_536 / piece.len());
+            let mut looked_at = 0;
+            urls(text.as_bytes(), &mut |span| {
+                looked_at += span.len();
+                false
+            });
+            assert!(looked_at < 640 * text.len(), "{piece}: {looked_at}");
+        }
+    }
+
+    #[test]
+    fn urls_within_urls_are_looked_for_too() {
+        let text = b"http://a.example/?to=http://b.example/x,http://c.example";
+        let mut seen = Vec::new();
+        urls(text, &mut |span| {
+            seen.push(String::from_utf8_lossy(&text[span]).into_owned());
+            false
+        });
+        for url in ["http://b.example/x", "http://c.example"] {
+            assert!(seen.iter().any(|s| s == url), "{url}: {seen:?}");
+        }
+    }
 }

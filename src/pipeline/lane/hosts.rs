@@ -39,6 +39,10 @@ pub struct Hosts {
     by_name: HashMap<Box<[u8]>, usize, FixedState>,
     /// Most lines are of the host of the line before.
     last: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "handed on as they are; an event is large to move"
+    )]
     spare: Vec<Box<Event>>,
     lines: u64,
     next_age: u64,

@@ -1,23 +1,21 @@
 //! What happens to an event once it goes: state, intel, detection, encoding, in this order.
 
-use std::net::IpAddr;
-
 use bumpalo::Bump;
 
 use crate::model::logon::LogonActivity;
 use crate::model::process::Cut;
-use crate::model::{Alert, Flow, Hit, Kind, Logon, Process, Settings};
+use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::audit::{normalise, records};
-use crate::pipeline::detect::indicators::{self, Sighted};
 use crate::pipeline::encode::ocsf;
 use crate::pipeline::flow::community;
-use crate::pipeline::intel::sightings;
-use crate::pipeline::state::logons::{Context, Decided, shown};
+use crate::pipeline::intel::{IntelSet, sightings};
+use crate::pipeline::state::Logons;
+use crate::pipeline::state::logons::{Context, Decided};
 
 use super::hosts::Host;
-use super::{Call, State, Stats};
+use super::{Call, State, Stats, alerts};
 
 /// Memory that is used anew for each event.
 #[derive(Default)]
@@ -26,6 +24,25 @@ pub struct Desk {
     hits: Vec<Hit>,
     decided: Vec<Decided>,
     alerts: Vec<Alert>,
+}
+
+/// Counts outputs, and writes those that are wanted and have not been told.
+pub struct Teller<'t> {
+    pub settings: &'t Settings,
+    pub stats: &'t mut Stats,
+    pub intel: &'t IntelSet,
+    pub out: &'t mut Outputs,
+    /// False where it went out before this lane began.
+    pub tell: bool,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        self.stats.events[kind as usize] += 1;
+        if self.tell && self.settings.kinds.has(kind) {
+            self.out.document(kind, key, write);
+        }
+    }
 }
 
 impl State {
@@ -52,32 +69,24 @@ impl State {
         }
     }
 
+    /// Everything of a host goes: the input has ended, or the host is forgotten.
     pub fn finish_host(&mut self, host: usize, call: &mut Call<'_>) {
         while let Some((event, cut)) = self.hosts.pop_last(host) {
             self.release(host, event, cut, call);
         }
-        let (state, desk) = (self.hosts.get_mut(host), &mut self.desk);
-        let most = self.settings.limits.sessions_per_host;
-        let (logons, mut context) = state.split(&self.settings, 0, most);
-        logons.finish(&mut context, &mut |decided| desk.decided.push(decided));
-        desk.logons(state, true, &self.settings, &mut self.stats, call);
-        let (guesses, alerts) = (&mut state.guesses, &mut desk.alerts);
-        guesses.finish(&state.name, &self.settings.guessing, &mut |alert| {
-            alerts.push(alert)
-        });
-        desk.alerts(true, &self.settings, &mut self.stats, call);
+        let (host, desk, mut teller) = self.split(host, true, call);
+        desk.finish(host, &mut teller);
     }
 
     /// A host that is silent: its logons and guesses wait by the arrival clock.
     pub fn advance_idle(&mut self, host: usize, call: &mut Call<'_>) {
-        let state = self.hosts.get_mut(host);
-        let silent = call.now.since(state.arrived);
-        if silent <= 0 || !state.buffer.is_empty() {
-            return;
+        let now = call.now;
+        let (host, desk, mut teller) = self.split(host, true, call);
+        let silent = now.since(host.arrived);
+        if silent > 0 && host.buffer.is_empty() {
+            let time = host.buffer.newest().plus(silent);
+            desk.advance(host, time, &mut teller);
         }
-        let time = state.buffer.newest().plus(silent);
-        self.desk
-            .advance(state, time, true, &self.settings, &mut self.stats, call);
     }
 
     pub fn release(
@@ -87,34 +96,54 @@ impl State {
         cut: Option<Cut>,
         call: &mut Call<'_>,
     ) {
+        self.stats.incomplete += cut.is_some() as u64;
         let tell = event.first_offset >= self.told_before;
-        if cut.is_some() {
-            self.stats.incomplete += 1;
-        }
-        let state = self.hosts.get_mut(host);
-        let (desk, settings, stats) = (&mut self.desk, &self.settings, &mut self.stats);
-        desk.advance(state, event.stamp.time, tell, settings, stats, call);
+        let (host, desk, mut teller) = self.split(host, tell, call);
+        desk.advance(host, event.stamp.time, &mut teller);
         let mut bump = std::mem::take(&mut desk.bump);
-        desk.audit(&bump, state, &event, cut, tell, settings, stats, call);
+        desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
         desk.bump = bump;
         self.hosts.recycle(event);
+    }
+
+    pub fn take_flow(&mut self, flow: &Flow, offset: i64, call: &mut Call<'_>) {
+        self.stats.lines += 1;
+        let mut teller = Teller {
+            settings: &self.settings,
+            stats: &mut self.stats,
+            intel: call.intel,
+            out: call.out,
+            tell: offset >= self.told_before,
+        };
+        self.desk.flow(flow, &mut teller);
+    }
+
+    fn split<'s>(
+        &'s mut self,
+        host: usize,
+        tell: bool,
+        call: &'s mut Call<'_>,
+    ) -> (&'s mut Host, &'s mut Desk, Teller<'s>) {
+        let teller = Teller {
+            settings: &self.settings,
+            stats: &mut self.stats,
+            intel: call.intel,
+            out: call.out,
+            tell,
+        };
+        (self.hosts.get_mut(host), &mut self.desk, teller)
     }
 }
 
 impl Host {
     /// The logons beside what they need of the rest of the host.
-    fn split<'h>(
-        &'h mut self,
-        settings: &Settings,
-        offset: i64,
-        most: usize,
-    ) -> (&'h mut crate::pipeline::state::Logons, Context<'h>) {
+    fn logons(&mut self, settings: &Settings, offset: i64) -> (&mut Logons, Context<'_>) {
         let context = Context {
             host: &self.name,
             names: &mut self.names,
             wait_ms: settings.waits.logon_ms,
-            most,
+            most: settings.limits.sessions_per_host,
             offset,
         };
         (&mut self.logons, context)
@@ -123,226 +152,126 @@ impl Host {
 
 impl Desk {
     /// A program start, or any other audit event.
-    #[allow(clippy::too_many_arguments)]
     fn audit(
         &mut self,
         bump: &Bump,
         host: &mut Host,
         event: &Event,
         cut: Option<Cut>,
-        tell: bool,
-        settings: &Settings,
-        stats: &mut Stats,
-        call: &mut Call<'_>,
+        teller: &mut Teller<'_>,
     ) {
         if let Some(process) = normalise::process(event, cut, &host.name, bump) {
-            let process = with_names(process, host);
-            self.hits.clear();
-            sightings::process(call.intel, &process, &mut self.hits);
-            stats.events[Kind::Process as usize] += 1;
-            if tell && settings.kinds.has(Kind::Process) {
-                let hits = &self.hits;
-                call.out.document(Kind::Process, &host.bytes, |out| {
-                    ocsf::process::write(out, &process, hits)
-                });
-            }
-            if !self.hits.is_empty() {
-                self.alert_of_process(&process, stats);
-                self.alerts(tell, settings, stats, call);
-            }
+            self.process(with_names(process, host), host, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
             return;
         }
-        stats.events[Kind::Audit as usize] += 1;
-        if tell && settings.kinds.has(Kind::Audit) {
+        teller.tell(Kind::Audit, &host.bytes, |out| {
             let audit = normalise::audit_event(event, cut, &host.name, bump);
-            call.out.document(Kind::Audit, &host.bytes, |out| {
-                ocsf::audit::write(out, &audit)
-            });
-        }
+            ocsf::audit::write(out, &audit);
+        });
         for (kind, _, body) in event.records() {
             let Some(kind) = records::auth_kind(kind) else {
                 continue;
             };
             let record = records::read_auth(kind, event.stamp, body, bump);
-            let (logons, mut context) = host.split(
-                settings,
-                event.first_offset,
-                settings.limits.sessions_per_host,
-            );
-            logons.take(&record, &mut context, &mut |decided| {
-                self.decided.push(decided)
-            });
+            let (logons, mut context) = host.logons(teller.settings, event.first_offset);
+            let decided = &mut self.decided;
+            logons.take(&record, &mut context, &mut |logon| decided.push(logon));
         }
-        self.logons(host, tell, settings, stats, call);
+        self.logons(host, teller);
+    }
+
+    fn process(&mut self, process: Process<'_>, host: &Host, teller: &mut Teller<'_>) {
+        self.hits.clear();
+        sightings::process(teller.intel, &process, &mut self.hits);
+        let hits = &self.hits;
+        teller.tell(Kind::Process, &host.bytes, |out| {
+            ocsf::process::write(out, &process, hits);
+        });
+        if !self.hits.is_empty() {
+            self.sighted(teller, |hits| alerts::of_process(&process, hits));
+            self.alerts(teller);
+        }
+    }
+
+    pub fn flow(&mut self, flow: &Flow, teller: &mut Teller<'_>) {
+        self.hits.clear();
+        sightings::flow(teller.intel, flow, &mut self.hits);
+        let hits = &self.hits;
+        teller.tell(Kind::Flow, flow.host.as_bytes(), |out| {
+            ocsf::flow::write(out, flow, community::uid(flow).as_deref(), hits);
+        });
+        if !self.hits.is_empty() {
+            self.sighted(teller, |hits| alerts::of_flow(flow, hits));
+            self.alerts(teller);
+        }
     }
 
     /// Tells what the host's time has made due.
-    fn advance(
-        &mut self,
-        host: &mut Host,
-        time: crate::model::Timestamp,
-        tell: bool,
-        settings: &Settings,
-        stats: &mut Stats,
-        call: &mut Call<'_>,
-    ) {
-        let (logons, mut context) = host.split(settings, 0, settings.limits.sessions_per_host);
-        logons.advance(time, &mut context, &mut |decided| {
-            self.decided.push(decided)
-        });
-        self.logons(host, tell, settings, stats, call);
-        let alerts = &mut self.alerts;
+    fn advance(&mut self, host: &mut Host, time: Timestamp, teller: &mut Teller<'_>) {
+        let (logons, mut context) = host.logons(teller.settings, 0);
+        let decided = &mut self.decided;
+        logons.advance(time, &mut context, &mut |logon| decided.push(logon));
+        self.logons(host, teller);
+        let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
         host.guesses
-            .advance(time, &host.name, &settings.guessing, &mut |alert| {
-                alerts.push(alert)
-            });
-        self.alerts(tell, settings, stats, call);
+            .advance(time, &host.name, rule, &mut |alert| alerts.push(alert));
+        self.alerts(teller);
+    }
+
+    fn finish(&mut self, host: &mut Host, teller: &mut Teller<'_>) {
+        let (logons, mut context) = host.logons(teller.settings, 0);
+        let decided = &mut self.decided;
+        logons.finish(&mut context, &mut |logon| decided.push(logon));
+        self.logons(host, teller);
+        let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
+        host.guesses
+            .finish(&host.name, rule, &mut |alert| alerts.push(alert));
+        self.alerts(teller);
     }
 
     /// Tells the logons that have been decided, and what they make certain.
-    fn logons(
-        &mut self,
-        host: &mut Host,
-        tell: bool,
-        settings: &Settings,
-        stats: &mut Stats,
-        call: &mut Call<'_>,
-    ) {
+    fn logons(&mut self, host: &mut Host, teller: &mut Teller<'_>) {
         if self.decided.is_empty() {
             return;
         }
         let mut all = std::mem::take(&mut self.decided);
         for Decided { logon, offset } in all.drain(..) {
             self.hits.clear();
-            sightings::logon(call.intel, &logon, &mut self.hits);
-            stats.events[Kind::Logon as usize] += 1;
-            if tell && settings.kinds.has(Kind::Logon) {
-                let hits = &self.hits;
-                call.out.document(Kind::Logon, &host.bytes, |out| {
-                    ocsf::logon::write(out, &logon, hits)
-                });
-            }
+            sightings::logon(teller.intel, &logon, &mut self.hits);
+            let hits = &self.hits;
+            teller.tell(Kind::Logon, &host.bytes, |out| {
+                ocsf::logon::write(out, &logon, hits);
+            });
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
-                self.alert_of_logon(&logon, stats);
+                self.sighted(teller, |hits| alerts::of_logon(&logon, hits));
             }
-            self.hits.clear();
-            let (alerts, most) = (&mut self.alerts, settings.limits.sources_per_host);
+            let (alerts, settings) = (&mut self.alerts, teller.settings);
+            let most = settings.limits.sources_per_host;
             host.guesses
                 .take(&logon, offset, &settings.guessing, most, &mut |alert| {
-                    alerts.push(alert)
+                    alerts.push(alert);
                 });
-            self.alerts(tell, settings, stats, call);
+            self.alerts(teller);
         }
         self.decided = all;
-        stats.forgotten +=
+        teller.stats.forgotten +=
             std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
     }
 
-    pub fn flow(
-        &mut self,
-        flow: &Flow,
-        tell: bool,
-        settings: &Settings,
-        stats: &mut Stats,
-        call: &mut Call<'_>,
-    ) {
-        self.hits.clear();
-        sightings::flow(call.intel, flow, &mut self.hits);
-        stats.events[Kind::Flow as usize] += 1;
-        if tell && settings.kinds.has(Kind::Flow) {
-            let (hits, community) = (&self.hits, community::uid(flow));
-            call.out.document(Kind::Flow, flow.host.as_bytes(), |out| {
-                ocsf::flow::write(out, flow, community.as_deref(), hits);
-            });
-        }
-        if !self.hits.is_empty() {
-            self.alert_of_flow(flow, stats);
-            self.alerts(tell, settings, stats, call);
-        }
+    /// An event with hits is an alert.
+    fn sighted(&mut self, teller: &mut Teller<'_>, alert: impl FnOnce(Vec<Hit>) -> Alert) {
+        teller.stats.hits += self.hits.len() as u64;
+        self.alerts.push(alert(std::mem::take(&mut self.hits)));
     }
 
-    fn alert_of_process(&mut self, process: &Process<'_>, stats: &mut Stats) {
-        let program = process.exe.or(process.comm).map(String::from_utf8_lossy);
-        let what = format!(
-            "the command line of {}",
-            program.as_deref().unwrap_or("a program")
-        );
-        let user = process.login_user.name.or(process.user.name);
-        self.alert_of_hits(
-            stats,
-            &Sighted {
-                uid: process.uid,
-                type_uid: ocsf::TYPE_LAUNCH,
-                host: process.host,
-                time: process.stamp.time,
-                user,
-                src_ip: None,
-                what: &what,
-                succeeded: true,
-            },
-        );
-    }
-
-    fn alert_of_logon(&mut self, logon: &Logon, stats: &mut Stats) {
-        let from = logon
-            .src_ip
-            .map(|ip| format!(" from {ip}"))
-            .unwrap_or_default();
-        let failed = if logon.success { "a" } else { "a failed" };
-        let what = format!("{failed} logon of {}{from}", shown(&logon.user));
-        self.alert_of_hits(
-            stats,
-            &Sighted {
-                uid: logon.uid,
-                type_uid: ocsf::logon::type_uid(logon.activity),
-                host: &logon.host,
-                time: logon.stamp.time,
-                user: logon.user.name.as_deref(),
-                src_ip: logon.src_ip,
-                what: &what,
-                succeeded: logon.success,
-            },
-        );
-    }
-
-    fn alert_of_flow(&mut self, flow: &Flow, stats: &mut Stats) {
-        let end = |ip: Option<IpAddr>| {
-            ip.map_or_else(|| "an unknown address".to_string(), |ip| ip.to_string())
-        };
-        let what = format!("a flow from {} to {}", end(flow.src.ip), end(flow.dst.ip));
-        self.alert_of_hits(
-            stats,
-            &Sighted {
-                uid: flow.uid,
-                type_uid: ocsf::flow::type_uid(flow.activity),
-                host: &flow.host,
-                time: flow.start,
-                user: None,
-                src_ip: flow.src.ip,
-                what: &what,
-                succeeded: flow.verdict != Some(crate::model::flow::Verdict::Denied),
-            },
-        );
-    }
-
-    fn alert_of_hits(&mut self, stats: &mut Stats, event: &Sighted<'_>) {
-        stats.hits += self.hits.len() as u64;
-        self.alerts
-            .push(indicators::alert(event, std::mem::take(&mut self.hits)));
-    }
-
-    fn alerts(&mut self, tell: bool, settings: &Settings, stats: &mut Stats, call: &mut Call<'_>) {
+    fn alerts(&mut self, teller: &mut Teller<'_>) {
         for alert in self.alerts.drain(..) {
-            stats.events[Kind::Alert as usize] += 1;
-            if tell && settings.kinds.has(Kind::Alert) {
-                call.out
-                    .document(Kind::Alert, alert.host.as_bytes(), |out| {
-                        ocsf::alert::write(out, &alert)
-                    });
-            }
+            teller.tell(Kind::Alert, alert.host.as_bytes(), |out| {
+                ocsf::alert::write(out, &alert);
+            });
         }
     }
 }
