@@ -83,6 +83,17 @@ fn compare(place: &Place, expected: &Documents) -> usize {
     repeats
 }
 
+/// No line came after its event had gone out: while the broker was away no time passed for events.
+fn nothing_was_late(place: &Place) {
+    let letters = clients::read_all(&place.servers, &place.topic("deadletter"));
+    assert!(
+        letters.is_empty(),
+        "{} dead letters, one: {:?}",
+        letters.len(),
+        letters.first()
+    );
+}
+
 fn wait_for_middle(place: &Place, expected: &Documents, part: usize) {
     let goal = (expected.len() / part) as i64;
     wait_for("the middle", || {
@@ -217,6 +228,7 @@ pub fn broker_freezes(broker: &mut Broker) {
     broker.thaw();
     feeding.join().expect("fed");
     println!("  {} repeats after a freeze", compare(&place, &expected));
+    nothing_was_late(&place);
     daemon.stop_well();
 }
 
@@ -238,6 +250,7 @@ pub fn broker_killed(broker: &mut Broker) {
         "  {} repeats after the broker was away",
         compare(&place, &expected)
     );
+    nothing_was_late(&place);
     assert!(
         daemon
             .metric("trailhound_broker_errors_total")

@@ -50,7 +50,7 @@ impl Place {
         format!(
             "workers = 1\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
              [topics]\naudit_in = \"{}\"\nflow_in = \"{}\"\n{topics}dead_letter = \"{}\"\n\
-             [waits]\nevent = \"30s\"\nsettle = \"2s\"\n{more}\n",
+             [waits]\nevent = \"5s\"\nsettle = \"500ms\"\n{more}\n",
             self.servers,
             self.prefix,
             self.topic("audit.raw"),
