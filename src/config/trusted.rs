@@ -334,16 +334,18 @@ fn millis(duration: Duration) -> i64 {
 
 /// A duration as it would be written.
 pub(crate) fn shown(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 4] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
     let ms = duration.as_millis();
-    let (number, unit) = match ms {
-        0 => (0, "ms"),
-        _ if ms.is_multiple_of(86_400_000) => (ms / 86_400_000, "d"),
-        _ if ms.is_multiple_of(3_600_000) => (ms / 3_600_000, "h"),
-        _ if ms.is_multiple_of(60_000) => (ms / 60_000, "m"),
-        _ if ms.is_multiple_of(1_000) => (ms / 1_000, "s"),
-        _ => (ms, "ms"),
-    };
-    format!("{number}{unit}")
+    let (unit, name) = UNITS
+        .into_iter()
+        .find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit))
+        .unwrap_or((1, "ms"));
+    format!("{}{name}", ms / unit)
 }
 
 fn is_topic(name: &str) -> bool {

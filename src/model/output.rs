@@ -107,7 +107,10 @@ impl Outputs {
     fn push(&mut self, kind: OutputKind, key: &[u8], value: Range<usize>, offset: i64) {
         // Neighbours mostly share their host.
         let key = match self.items.last() {
-            Some(last) if &self.keys[last.key.clone()] == key => last.key.clone(),
+            Some(last) if key.is_empty() && last.key.is_empty() => 0..0,
+            Some(last) if !key.is_empty() && &self.keys[last.key.clone()] == key => {
+                last.key.clone()
+            }
             _ => {
                 let start = self.keys.len();
                 self.keys.extend_from_slice(key);

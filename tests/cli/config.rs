@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rdkafka::mocking::MockCluster;
+
 use super::{code, golden, run, stderr, trailhound};
 
 fn cases() -> Vec<PathBuf> {
@@ -99,4 +101,42 @@ fn what_will_be_used_is_printed_without_secrets() {
         "{printed}"
     );
     assert!(!printed.contains("hush") && !stderr(&output).contains("hush"));
+}
+
+#[test]
+fn missing_topics_are_named_unless_they_will_be_made() {
+    let cluster = MockCluster::new(1).unwrap();
+    for topic in [
+        "audit.raw",
+        "trailhound.process",
+        "trailhound.logon",
+        "trailhound.flow",
+        "trailhound.deadletter",
+    ] {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("here.toml");
+    let check = |more: &str| {
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"{}\"\n{more}",
+            cluster.bootstrap_servers()
+        );
+        std::fs::write(&file, text).unwrap();
+        run(&[Path::new("check-config"), &file, Path::new("--connect")])
+    };
+    let output = check("");
+    assert_eq!(code(&output), 78, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("missing topics: flow.raw, trailhound.alert;"),
+        "{}",
+        stderr(&output)
+    );
+    let output = check("create_topics = true\n");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("made at start: flow.raw, trailhound.alert"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -127,11 +127,11 @@ fn flows_are_known_by_their_first_line() {
 fn rejects_come_as_they_were() {
     let directory = TempDir::new().unwrap();
     let rejects = directory.path().join("rejects");
-    let junk = b"no audit line \xff\xfe.\n\n{\"broken\":\ntype=EOE msg=audit(x): a=1\n";
+    let junk = b"no audit line \xff\xfe.\r\n\n{\"broken\": \ntype=EOE msg=audit(x): a=1\n";
     let args = ["replay", "-", "--rejects", rejects.to_str().unwrap()];
     let output = run_with_input(&args, junk);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let wanted = b"no audit line \xff\xfe.\n{\"broken\":\ntype=EOE msg=audit(x): a=1\n";
+    let wanted = b"no audit line \xff\xfe.\r\n{\"broken\": \ntype=EOE msg=audit(x): a=1\n";
     assert_eq!(std::fs::read(rejects).unwrap(), wanted);
     let said = stderr(&output);
     assert_eq!(summary(&said, "rejected"), "rejected     3", "{said}");

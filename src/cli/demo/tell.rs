@@ -3,7 +3,7 @@
 //! Place in the flow: output topics → terminal. It reads the documents as any SIEM would, by their OCSF
 //! fields, and refuses to let anything in them steer the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -56,23 +56,25 @@ pub(super) struct Told {
     pub(super) guessed: u64,
     /// Alerts of an indicator.
     pub(super) indicators: u64,
-    /// Processes of the attacker's session that were not told one by one.
+    /// Processes of the attacker's sessions that were not told one by one.
     pub(super) untold: u64,
+    /// The attacker's sessions on the one host of the story.
+    sessions: BTreeSet<String>,
 }
 
 impl Told {
     /// The line for one document, where it is worth one.
     pub(super) fn event(&mut self, document: &Value, paint: Paint) -> Option<String> {
         let hit = indicator(document);
-        self.hits += u64::from(hit.is_some());
         let (kind, words) = match document.get("class_uid").and_then(Value::as_u64) {
             Some(1007) => ("process", self.process(document, hit.is_some(), paint)),
-            Some(3002) => ("logon", logon(document, paint)),
+            Some(3002) => ("logon", self.logon(document, paint)),
             Some(4001) => ("flow", Some(flow(document))),
             Some(2004) => ("alert", Some(self.alert(document, paint))),
             _ => ("other", None),
         };
         *self.events.entry(kind).or_default() += 1;
+        self.hits += u64::from(hit.is_some() && kind != "alert");
         let mark = match hit {
             Some(value) if kind != "alert" => paint.yellow(&format!("  <- indicator {value}")),
             _ => String::new(),
@@ -96,17 +98,52 @@ impl Told {
     }
 
     fn process(&mut self, document: &Value, hit: bool, paint: Paint) -> Option<String> {
-        let outside = at(document, "/unmapped/session/src_ip") == Some(ATTACKER);
+        let session = at(document, "/process/session/uid");
+        let outside = session.is_some_and(|session| self.sessions.contains(session));
         let name = at(document, "/process/name")
             .or_else(|| at(document, "/process/file/name"))
             .unwrap_or("?");
-        if !hit && !(outside && TELLING.iter().any(|telling| name.starts_with(telling))) {
+        let telling = TELLING.iter().any(|telling| name.starts_with(telling));
+        if !(hit || outside && telling) {
             self.untold += u64::from(outside);
             return None;
         }
         let command = harmless(at(document, "/process/cmd_line").unwrap_or(name), 84);
         let user = user(document, "/process/user");
         Some(format!("{user}: {}", paint.bold(&command)))
+    }
+
+    fn logon(&mut self, document: &Value, paint: Paint) -> Option<String> {
+        let service = at(document, "/service/name").unwrap_or("?");
+        // Cron's logons come every minute.
+        if service.starts_with("cron") {
+            return None;
+        }
+        let who = user(document, "/user");
+        let from = match at(document, "/src_endpoint/ip") {
+            Some(ip) => format!(" from {}", harmless(ip, 45)),
+            None => String::new(),
+        };
+        let failed = at(document, "/status") == Some("Failure");
+        let words = match document.get("activity_id").and_then(Value::as_u64) {
+            Some(2) => format!("{who} logged off{from}"),
+            Some(7) => {
+                let actor = user(document, "/actor/user");
+                let verb = if failed { "failed to become" } else { "became" };
+                format!("{actor} {verb} {who} ({})", harmless(service, 20))
+            }
+            _ if failed => format!("{who} failed to log on{from} ({})", harmless(service, 20)),
+            _ => format!("{who} logged on{from} ({})", harmless(service, 20)),
+        };
+        if !failed && at(document, "/src_endpoint/ip") == Some(ATTACKER) {
+            let session = at(document, "/session/uid").map(str::to_owned);
+            self.sessions.extend(session);
+        }
+        Some(if failed {
+            paint.yellow(&words)
+        } else {
+            paint.bold(&words)
+        })
     }
 
     fn alert(&mut self, document: &Value, paint: Paint) -> String {
@@ -134,41 +171,8 @@ impl Told {
             harmless(words.unwrap_or("?"), 160)
         );
         *self.severities.entry(severity).or_default() += 1;
-        if guessed {
-            paint.red(&words)
-        } else {
-            paint.bold(&words)
-        }
+        if guessed { paint.red(&words) } else { words }
     }
-}
-
-fn logon(document: &Value, paint: Paint) -> Option<String> {
-    let service = at(document, "/service/name").unwrap_or("?");
-    // Cron's logons come every minute.
-    if service.starts_with("cron") {
-        return None;
-    }
-    let user = user(document, "/user");
-    let from = match at(document, "/src_endpoint/ip") {
-        Some(ip) => format!(" from {}", harmless(ip, 45)),
-        None => String::new(),
-    };
-    let failed = at(document, "/status") == Some("Failure");
-    let words = match document.get("activity_id").and_then(Value::as_u64) {
-        Some(2) => format!("{user} logged off{from}"),
-        Some(7) => {
-            let actor = self::user(document, "/actor/user");
-            let verb = if failed { "failed to become" } else { "became" };
-            format!("{actor} {verb} {user} ({})", harmless(service, 20))
-        }
-        _ if failed => format!("{user} failed to log on{from} ({})", harmless(service, 20)),
-        _ => format!("{user} logged on{from} ({})", harmless(service, 20)),
-    };
-    Some(if failed {
-        paint.yellow(&words)
-    } else {
-        paint.bold(&words)
-    })
 }
 
 fn flow(document: &Value) -> String {
@@ -203,10 +207,10 @@ fn flow(document: &Value) -> String {
 /// The value of the first indicator that stands on an event.
 fn indicator(document: &Value) -> Option<String> {
     let first = document.get("enrichments")?.as_array()?.first()?;
-    first
-        .get("value")
-        .and_then(Value::as_str)
-        .map(|value| harmless(value, 60))
+    let value = first
+        .pointer("/data/indicator")
+        .or_else(|| first.get("value"))?;
+    Some(harmless(value.as_str()?, 60))
 }
 
 fn user(document: &Value, path: &str) -> String {

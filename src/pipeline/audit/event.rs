@@ -64,6 +64,10 @@ pub struct Event {
     has_eoe: bool,
     has_daemon: bool,
     promises_kept: bool,
+    /// `items=` of the SYSCALL record: how many PATH records belong to it.
+    items: u32,
+    /// The SYSCALL record is an execve or execveat that succeeded.
+    started_a_program: bool,
     rank: u8,
 }
 
@@ -84,6 +88,8 @@ impl Event {
             has_eoe: false,
             has_daemon: false,
             promises_kept: false,
+            items: 0,
+            started_a_program: false,
             rank: 0,
         }
     }
@@ -126,7 +132,11 @@ impl Event {
             start,
             end: self.bytes.len() as u32,
         });
-        self.has_syscall |= kind == RecordType::SYSCALL;
+        if kind == RecordType::SYSCALL {
+            self.has_syscall = true;
+            self.items = items(record.body);
+            self.started_a_program = started_a_program(record.body);
+        }
         self.has_proctitle |= kind == RecordType::PROCTITLE;
         self.has_eoe |= kind == RecordType::EOE;
         self.has_part_of_syscall |= kind.is_part_of_syscall();
@@ -204,18 +214,18 @@ impl Event {
         Completeness {
             cut,
             no_syscall: self.has_part_of_syscall && !self.has_syscall,
-            no_execve: self.started_a_program() && self.body(RecordType::EXECVE).is_none(),
+            no_execve: self.started_a_program && self.body(RecordType::EXECVE).is_none(),
             no_proctitle: self.has_part_of_syscall && !self.has_proctitle,
             args_missing: 0,
-            paths_missing: self.items().saturating_sub(paths),
+            paths_missing: self.items.saturating_sub(paths),
         }
     }
 
     fn keeps_promises(&mut self) -> bool {
         if !self.promises_kept {
             let paths = || self.bodies(RecordType::PATH).count() as u32;
-            let items = self.items();
-            self.promises_kept = (items == 0 || paths() >= items) && self.has_its_arguments();
+            self.promises_kept =
+                (self.items == 0 || paths() >= self.items) && self.has_its_arguments();
         }
         self.promises_kept
     }
@@ -224,44 +234,46 @@ impl Event {
     /// kernel/auditsc.c takes both). A rule may exclude either, so they are waited for, not promised.
     fn has_what_it_mostly_has(&self, habits: Habits) -> bool {
         (self.has_proctitle || habits.no_proctitle)
-            && (self.items() == 0 || self.body(RecordType::CWD).is_some())
+            && (self.items == 0 || self.body(RecordType::CWD).is_some())
     }
 
     fn has_its_arguments(&self) -> bool {
         if self.body(RecordType::EXECVE).is_some() {
             execve::is_complete(self.bodies(RecordType::EXECVE))
         } else {
-            !self.started_a_program()
+            !self.started_a_program
         }
     }
+}
 
-    /// `items=` of the SYSCALL record: how many PATH records belong to it.
-    fn items(&self) -> u32 {
-        self.body(RecordType::SYSCALL)
-            .and_then(|body| {
-                let at = memmem::find(body, b" items=")? + 7;
-                let digits = body[at..].iter().take_while(|b| b.is_ascii_digit()).count();
-                std::str::from_utf8(&body[at..at + digits])
-                    .ok()?
-                    .parse()
-                    .ok()
-            })
-            .unwrap_or(0)
-    }
+/// `items=` of a SYSCALL record.
+fn items(body: &[u8]) -> u32 {
+    // Behind `a0=… a1=… a2=… a3=…`, before the ids.
+    let count = memmem::find(body, b" items=").map(|at| {
+        let digits = body[at + 7..].iter().take_while(|b| b.is_ascii_digit());
+        digits.fold(0u32, |n, b| {
+            n.saturating_mul(10).saturating_add((b - b'0') as u32)
+        })
+    });
+    count.unwrap_or(0)
+}
 
-    /// A successful execve or execveat, by architecture and number.
-    fn started_a_program(&self) -> bool {
-        let Some(body) = self.body(RecordType::SYSCALL) else {
-            return false;
-        };
-        let Some((call, rest)) = body.strip_prefix(b"arch=").and_then(|rest| {
-            let at = memmem::find(rest, b" success=")?;
-            Some((&rest[..at], &rest[at + 9..]))
-        }) else {
-            return false;
-        };
-        rest.starts_with(b"yes") && EXEC_CALLS.contains(&call)
-    }
+/// A successful execve or execveat, by architecture and number.
+fn started_a_program(body: &[u8]) -> bool {
+    let Some(rest) = body.strip_prefix(b"arch=") else {
+        return false;
+    };
+    // `c000003e syscall=59 success=yes`
+    let mut words = rest.split(|&b| b == b' ');
+    let (Some(arch), Some(call), Some(success)) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    success == b"success=yes"
+        && call.strip_prefix(b"syscall=").is_some_and(|call| {
+            EXEC_CALLS
+                .iter()
+                .any(|(a, numbers)| *a == arch && numbers.contains(&call))
+        })
 }
 
 impl Default for Event {
@@ -271,26 +283,17 @@ impl Default for Event {
 }
 
 /// execve and execveat, from the kernel's system call tables (arch/*/…/syscall*.tbl); the
-/// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h. The last row of x86-64 is x32.
-const EXEC_CALLS: &[&[u8]] = &[
-    b"c000003e syscall=59",
-    b"c000003e syscall=322",
-    b"c000003e syscall=1073742344",
-    b"c000003e syscall=1073742369",
-    b"40000003 syscall=11",
-    b"40000003 syscall=358",
-    b"c00000b7 syscall=221",
-    b"c00000b7 syscall=281",
-    b"40000028 syscall=11",
-    b"40000028 syscall=387",
-    b"c0000015 syscall=11",
-    b"c0000015 syscall=362",
-    b"80000015 syscall=11",
-    b"80000015 syscall=362",
-    b"80000016 syscall=11",
-    b"80000016 syscall=354",
-    b"c00000f3 syscall=221",
-    b"c00000f3 syscall=281",
+/// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h. 
+#[rustfmt::skip]
+const EXEC_CALLS: &[(&[u8], &[&[u8]])] = &[
+    (b"c000003e", &[b"59", b"322", b"1073742344", b"1073742369"]), // x86-64, and x32
+    (b"40000003", &[b"11", b"358"]),  // i386
+    (b"c00000b7", &[b"221", b"281"]), // aarch64
+    (b"40000028", &[b"11", b"387"]),  // arm
+    (b"c0000015", &[b"11", b"362"]),  // ppc64le
+    (b"80000015", &[b"11", b"362"]),  // ppc64
+    (b"80000016", &[b"11", b"354"]),  // s390x
+    (b"c00000f3", &[b"221", b"281"]), // riscv64
 ];
 
 /// The order in which the kernel writes the records of one event (kernel/auditsc.c, audit_log_exit).

@@ -8,7 +8,7 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-use super::fields::{Fields, Raw};
+use super::fields::{Field, Fields, Raw};
 
 /// What one field of an EXECVE record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn assemble<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> A
     let mut parts: BumpVec<'b, (u32, u32, Raw<'b>)> = BumpVec::new_in(bump);
     let mut sorted = true;
     for body in bodies {
-        for (key, raw) in Fields::new(body) {
+        for Field { key, raw, .. } in Fields::new(body) {
             match read_name(key) {
                 Some(Name::Count) => promised = promised.max(raw.number().unwrap_or(0)),
                 Some(Name::Part(arg, part)) => {
@@ -109,7 +109,7 @@ pub fn is_complete<'a>(bodies: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
     let mut promised = None;
     // argument, bytes printed so far, bytes promised
     let mut seen: Vec<(u32, u64, Option<u64>)> = Vec::new();
-    for (key, raw) in bodies.flat_map(Fields::new) {
+    for Field { key, raw, .. } in bodies.flat_map(Fields::new) {
         match read_name(key) {
             Some(Name::Count) => promised = raw.number::<usize>(),
             Some(Name::Part(arg, _)) => entry(&mut seen, arg).1 += raw.text().len() as u64,

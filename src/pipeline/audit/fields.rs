@@ -14,6 +14,28 @@ pub struct Fields<'a> {
     rest: &'a [u8],
 }
 
+/// One field: its key, also as a number that a `match` compares at once, and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    pub key: &'a [u8],
+    /// [`word`] of the key.
+    pub word: u64,
+    pub raw: Raw<'a>,
+}
+
+/// A key of at most eight bytes as a number; 0 for a longer one.
+pub const fn word(key: &[u8]) -> u64 {
+    if key.len() > 8 {
+        return 0;
+    }
+    let (mut word, mut i) = (0, 0);
+    while i < key.len() {
+        word |= (key[i] as u64) << (8 * i);
+        i += 1;
+    }
+    word
+}
+
 /// The value of a field as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw<'a> {
@@ -99,30 +121,47 @@ impl<'a> Fields<'a> {
     /// The first field of this name.
     pub fn find(body: &'a [u8], name: &[u8]) -> Option<Raw<'a>> {
         Fields::new(body)
-            .find(|(key, _)| *key == name)
-            .map(|(_, raw)| raw)
+            .find(|field| field.key == name)
+            .map(|field| field.raw)
     }
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = (&'a [u8], Raw<'a>);
+    type Item = Field<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<Field<'a>> {
+        let mut rest = self.rest;
         loop {
-            let start = self.rest.iter().position(|b| !is_space(*b))?;
-            let rest = &self.rest[start..];
-            let Some(end) = rest.iter().position(|&b| b == b'=' || is_space(b)) else {
-                self.rest = &[];
-                return None;
+            let start = rest.iter().position(|b| !is_space(*b))?;
+            rest = &rest[start..];
+            let (mut end, mut word) = (0, 0u64);
+            let stop = loop {
+                match rest.get(end) {
+                    None => {
+                        self.rest = &[];
+                        return None;
+                    }
+                    Some(&b) if b == b'=' || is_space(b) => break b,
+                    Some(&b) => {
+                        if end < 8 {
+                            word |= (b as u64) << (8 * end);
+                        }
+                        end += 1;
+                    }
+                }
             };
-            if rest[end] != b'=' {
+            if stop != b'=' {
                 // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
-                self.rest = &rest[end..];
+                rest = &rest[end..];
                 continue;
             }
             let (raw, rest_after) = read_value(&rest[end + 1..]);
             self.rest = rest_after;
-            return Some((&rest[..end], raw));
+            return Some(Field {
+                key: &rest[..end],
+                word: if end > 8 { 0 } else { word },
+                raw,
+            });
         }
     }
 }
@@ -170,7 +209,7 @@ mod tests {
 
     fn all(body: &[u8]) -> Vec<(String, Raw<'_>)> {
         Fields::new(body)
-            .map(|(key, raw)| (String::from_utf8_lossy(key).into_owned(), raw))
+            .map(|field| (String::from_utf8_lossy(field.key).into_owned(), field.raw))
             .collect()
     }
 
@@ -233,9 +272,10 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic_or_loop(body: Vec<u8>) {
             let bump = Bump::new();
-            for (_, raw) in Fields::new(&body) {
-                raw.decode(&bump);
-                raw.id();
+            for field in Fields::new(&body) {
+                prop_assert_eq!(field.word, word(field.key));
+                field.raw.decode(&bump);
+                field.raw.id();
             }
         }
 

@@ -13,7 +13,7 @@ use crate::model::{EventUid, Process};
 
 use super::event::Event;
 use super::execve;
-use super::fields::{Fields, Raw};
+use super::fields::{Field, Fields, Raw, word};
 use super::record_types::RecordType;
 use super::records::Syscall;
 
@@ -103,10 +103,10 @@ fn decode_fields<'b>(
     fields: &mut BumpVec<'b, (&'b [u8], &'b [u8])>,
     bump: &'b Bump,
 ) {
-    for (key, raw) in Fields::new(body) {
+    for Field { key, word, raw } in Fields::new(body) {
         match raw {
             Raw::Nested(inner) if key == b"msg" => decode_fields(kind, inner, fields, bump),
-            Raw::Bare(_) if is_encoded(kind, key) => fields.push((key, raw.decode(bump))),
+            Raw::Bare(_) if is_encoded(kind, key, word) => fields.push((key, raw.decode(bump))),
             raw => fields.push((key, raw.text())),
         }
     }
@@ -122,14 +122,33 @@ fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
 
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
-fn is_encoded(kind: RecordType, key: &[u8]) -> bool {
-    match key {
-        b"comm" | b"exe" | b"cwd" | b"name" | b"acct" | b"key" | b"proctitle" | b"cmd"
-        | b"ocomm" | b"path" | b"dir" | b"file" | b"watch" | b"data" | b"vm" | b"grp"
-        | b"new-name" | b"old-name" | b"invalid_context" | b"root_dir" | b"sw" | b"device" => true,
-        [b'a', b'0'..=b'9', ..] => kind == RecordType::EXECVE,
-        _ => false,
+fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
+    const ENCODED: [u64; 20] = [
+        word(b"comm"),
+        word(b"exe"),
+        word(b"cwd"),
+        word(b"name"),
+        word(b"acct"),
+        word(b"key"),
+        word(b"cmd"),
+        word(b"ocomm"),
+        word(b"path"),
+        word(b"dir"),
+        word(b"file"),
+        word(b"watch"),
+        word(b"data"),
+        word(b"vm"),
+        word(b"grp"),
+        word(b"new-name"),
+        word(b"old-name"),
+        word(b"root_dir"),
+        word(b"sw"),
+        word(b"device"),
+    ];
+    if kind == RecordType::EXECVE {
+        return matches!(key, [b'a', b'0'..=b'9', ..]);
     }
+    ENCODED.contains(&name) || (name == 0 && matches!(key, b"proctitle" | b"invalid_context"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use crate::model::Stamp;
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::process::Account;
 
-use super::fields::{Fields, Raw};
+use super::fields::{Field, Fields, Raw};
+use super::keys as key;
 use super::record_types::RecordType;
 
 /// A SYSCALL record, with the names of its ENRICHED part.
@@ -34,27 +35,27 @@ pub struct Syscall<'a> {
 impl<'a> Syscall<'a> {
     pub fn read(body: &'a [u8]) -> Syscall<'a> {
         let mut call = Syscall::default();
-        for (key, raw) in Fields::new(body) {
-            match key {
-                b"success" => call.success = Some(raw.text() == b"yes"),
-                b"exit" => call.exit = raw.number(),
-                b"ppid" => call.ppid = raw.id(),
-                b"pid" => call.pid = raw.id(),
-                b"auid" => call.login_user.id = raw.id(),
-                b"uid" => call.user.id = raw.id(),
-                b"gid" => call.group.id = raw.id(),
-                b"euid" => call.effective_user.id = raw.id(),
-                b"egid" => call.effective_group.id = raw.id(),
-                b"tty" => call.tty = some(raw),
-                b"ses" => call.session = raw.id(),
-                b"comm" => call.comm = Some(raw),
-                b"exe" => call.exe = Some(raw),
-                b"key" => call.key = Some(raw),
-                b"AUID" => call.login_user.name = name(raw),
-                b"UID" => call.user.name = name(raw),
-                b"GID" => call.group.name = name(raw),
-                b"EUID" => call.effective_user.name = name(raw),
-                b"EGID" => call.effective_group.name = name(raw),
+        for Field { word, raw, .. } in Fields::new(body) {
+            match word {
+                key::SUCCESS => call.success = Some(raw.text() == b"yes"),
+                key::EXIT => call.exit = raw.number(),
+                key::PPID => call.ppid = raw.id(),
+                key::PID => call.pid = raw.id(),
+                key::AUID => call.login_user.id = raw.id(),
+                key::UID => call.user.id = raw.id(),
+                key::GID => call.group.id = raw.id(),
+                key::EUID => call.effective_user.id = raw.id(),
+                key::EGID => call.effective_group.id = raw.id(),
+                key::TTY => call.tty = some(raw),
+                key::SES => call.session = raw.id(),
+                key::COMM => call.comm = Some(raw),
+                key::EXE => call.exe = Some(raw),
+                key::KEY => call.key = Some(raw),
+                key::NAME_OF_AUID => call.login_user.name = name(raw),
+                key::NAME_OF_UID => call.user.name = name(raw),
+                key::NAME_OF_GID => call.group.name = name(raw),
+                key::NAME_OF_EUID => call.effective_user.name = name(raw),
+                key::NAME_OF_EGID => call.effective_group.name = name(raw),
                 _ => {}
             }
         }
@@ -141,31 +142,31 @@ pub fn read_auth<'b>(
 fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, outer: bool) {
     // LOGIN names the old values first, as `old-auid=` or `old auid=` (kernel/auditsc.c,
     // audit_log_set_loginuid): the last of a name is the new one.
-    for (key, raw) in Fields::new(body) {
-        match key {
-            b"pid" => record.pid = raw.id(),
-            b"uid" if outer => record.user.id = raw.id(),
-            b"auid" if outer => record.login_user.id = raw.id(),
-            b"ses" if outer => record.session = raw.id(),
-            b"msg" if outer => {
+    for Field { word, raw, .. } in Fields::new(body) {
+        match word {
+            key::PID => record.pid = raw.id(),
+            key::UID if outer => record.user.id = raw.id(),
+            key::AUID if outer => record.login_user.id = raw.id(),
+            key::SES if outer => record.session = raw.id(),
+            key::MSG if outer => {
                 if let Raw::Nested(inner) = raw {
                     take_fields(record, inner, bump, false);
                 }
             }
-            b"op" => record.operation = some(raw),
-            b"acct" => record.account = raw.decode_some(bump),
-            b"id" => record.id.id = raw.id(),
-            b"exe" => record.exe = raw.decode_some(bump),
-            b"hostname" => record.hostname = some(raw),
-            b"addr" => record.address = some(raw),
-            b"terminal" => record.terminal = some(raw),
-            b"cmd" => record.command = raw.decode_some(bump),
-            b"res" | b"result" => {
+            key::OP => record.operation = some(raw),
+            key::ACCT => record.account = raw.decode_some(bump),
+            key::ID => record.id.id = raw.id(),
+            key::EXE => record.exe = raw.decode_some(bump),
+            key::HOSTNAME => record.hostname = some(raw),
+            key::ADDR => record.address = some(raw),
+            key::TERMINAL => record.terminal = some(raw),
+            key::CMD => record.command = raw.decode_some(bump),
+            key::RES | key::RESULT => {
                 record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes"))
             }
-            b"UID" => record.user.name = name(raw),
-            b"AUID" => record.login_user.name = name(raw),
-            b"ID" => record.id.name = name(raw),
+            key::NAME_OF_UID => record.user.name = name(raw),
+            key::NAME_OF_AUID => record.login_user.name = name(raw),
+            key::NAME_OF_ID => record.id.name = name(raw),
             _ => {}
         }
     }

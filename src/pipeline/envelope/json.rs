@@ -19,16 +19,15 @@ pub struct Reader {
 
 impl Reader {
     pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
-        let value = value.trim_ascii();
-        if !value.contains(&b'\n') {
+        let text = value.trim_ascii();
+        let Some(end) = text.iter().position(|&b| b == b'\n') else {
             return self.document(value, each);
-        }
+        };
         // Several documents, one a line; or one, written over several lines.
-        let first = value.split(|&b| b == b'\n').next().unwrap_or_default();
-        if !self.is_json(first) && self.is_json(value) {
+        if !self.is_json(&text[..end]) && self.is_json(text) {
             return self.document(value, each);
         }
-        split(value, |document| self.document(document, each));
+        split(value, |_, document| self.document(document, each));
     }
 
     fn is_json(&mut self, text: &[u8]) -> bool {
@@ -61,13 +60,12 @@ impl Reader {
         let Some(text) = text else {
             return each(Err((Reject::NoLine, raw)));
         };
-        split(text.as_bytes(), |line| {
+        split(text.as_bytes(), |line, _| {
             // A shipper that tails a syslog file wraps syslog in JSON.
-            let inner = bare_or_syslog(line);
+            let inner = bare_or_syslog(line, raw);
             each(Ok(Line {
                 host: inner.host.or(host),
-                text: inner.text,
-                raw,
+                ..inner
             }));
         });
     }

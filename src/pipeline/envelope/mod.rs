@@ -37,33 +37,30 @@ impl Opener {
     pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
         match value.iter().find(|b| !b.is_ascii_whitespace()) {
             Some(b'{') => self.json.open(value, each),
-            _ => split(value, |line| each(Ok(bare_or_syslog(line)))),
+            _ => split(value, |line, raw| each(Ok(bare_or_syslog(line, raw)))),
         }
     }
 }
 
-fn bare_or_syslog(raw: &[u8]) -> Line<'_> {
-    if raw.starts_with(b"type=") || raw.starts_with(b"node=") {
-        return Line {
-            host: None,
-            text: raw,
-            raw,
-        };
-    }
-    let (host, text) = syslog::strip(raw);
+fn bare_or_syslog<'a>(line: &'a [u8], raw: &'a [u8]) -> Line<'a> {
+    let (host, text) = if line.starts_with(b"type=") || line.starts_with(b"node=") {
+        (None, line)
+    } else {
+        syslog::strip(line)
+    };
     Line { host, text, raw }
 }
 
-/// Lines of a text, parted by CR, LF or both, without empty ones.
-fn split<'a>(mut text: &'a [u8], mut each: impl FnMut(&'a [u8])) {
-    while let Some(end) = memchr2(b'\n', b'\r', text) {
-        if end > 0 {
-            each(&text[..end]);
-        }
-        text = &text[end + 1..];
-    }
-    if !text.is_empty() {
-        each(text);
+/// Lines of a text, parted by CR, LF or both, without empty ones; each also with what parts it from the
+/// next, so that these together are the text.
+fn split<'a>(text: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) {
+    let is_end = |b: &u8| matches!(b, b'\n' | b'\r');
+    let mut rest = text;
+    while let Some(begin) = rest.iter().position(|b| !is_end(b)) {
+        let end = memchr2(b'\n', b'\r', &rest[begin..]).map_or(rest.len(), |end| begin + end);
+        let ends = rest[end..].iter().take_while(|b| is_end(b)).count();
+        each(&rest[begin..end], &rest[..end + ends]);
+        rest = &rest[end + ends..];
     }
 }
 
@@ -182,17 +179,21 @@ mod tests {
 
     #[test]
     fn what_is_rejected_is_given_back_as_it_came() {
-        let mut raws = Vec::new();
-        Opener::default().open(b"{\"a\":1}\n{\"message\":\"hi\"}", &mut |line| {
-            raws.push(match line {
-                Ok(line) => line.raw.to_vec(),
-                Err((_, raw)) => raw.to_vec(),
+        for value in [
+            &b"{\"a\":1} \r\n{\"message\":\"hi\"}\n"[..],
+            b"hello\r",
+            b"\n\nhello \r\n\r\nworld",
+            b" {\"broken\": \r\n",
+        ] {
+            let mut raws = Vec::new();
+            Opener::default().open(value, &mut |line| {
+                raws.extend_from_slice(match line {
+                    Ok(line) => line.raw,
+                    Err((_, raw)) => raw,
+                });
             });
-        });
-        assert_eq!(
-            raws,
-            [b"{\"a\":1}".to_vec(), b"{\"message\":\"hi\"}".to_vec()]
-        );
+            assert_eq!(raws, value, "{}", String::from_utf8_lossy(value));
+        }
     }
 
     proptest! {

@@ -152,7 +152,7 @@ fn what_is_no_line_is_a_dead_letter_as_it_came() {
         [
             (
                 OutputKind::DeadLetter(Reject::NotAudit),
-                b"\xffhello".to_vec(),
+                b"\xffhello\r\n".to_vec(),
                 9,
                 b"key01".to_vec()
             ),

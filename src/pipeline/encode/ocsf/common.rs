@@ -151,31 +151,24 @@ pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
     u.objects("records", records, |r, record| {
         r.text("type", record.kind);
         // A bloom filter: most records have no name twice, and are not searched for one.
-        let mut seen = 0u64;
+        let mut seen = bit(b"type");
         for (i, (key, value)) in record.fields.iter().enumerate() {
-            let name = String::from_utf8_lossy(key);
-            let bit = 1u64
-                << (key
-                    .iter()
-                    .fold(0u64, |h, &b| h.wrapping_mul(31).wrapping_add(b as u64))
-                    & 63);
-            let before = if seen & bit == 0 && *key != b"type" {
-                0
+            let bit = bit(key);
+            if seen & bit == 0 {
+                r.member(key, value);
             } else {
-                record.fields[..i].iter().filter(|(k, _)| k == key).count()
-                    + (*key == b"type") as usize
-            };
+                let before = record.fields[..i].iter().filter(|(k, _)| k == key).count();
+                match before + (*key == b"type") as usize {
+                    0 => r.member(key, value),
+                    n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
+                };
+            }
             seen |= bit;
-            match (
-                before,
-                key.iter().all(|b| {
-                    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'[' | b']' | b'.')
-                }),
-            ) {
-                (0, true) => r.text(&name, value),
-                (0, false) => r.escaped_key(key, "", value),
-                (n, _) => r.escaped_key(key, &format!("_{}", n + 1), value),
-            };
         }
     });
+}
+
+fn bit(key: &[u8]) -> u64 {
+    let (first, last) = (key.first().unwrap_or(&0), key.last().unwrap_or(&0));
+    1 << ((*first as usize * 7 + *last as usize * 13 + key.len() * 29) & 63)
 }

