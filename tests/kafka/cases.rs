@@ -268,7 +268,7 @@ pub fn broken_line(broker: &mut Broker) {
             "bad_stamp",
             b"type=SYSCALL msg=audit(yesterday:7): arch=c000003e",
         ),
-        ("bad_json", b"{\"message\":"),
+        ("bad_json", b"{\"message\": \r\n"),
     ];
     broken
         .iter()

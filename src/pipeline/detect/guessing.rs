@@ -87,6 +87,8 @@ impl Guesses {
             evidence: Vec::new(),
         });
         let old = (source.failures > 0).then(|| source.due(rule));
+        // What is told later can have begun earlier.
+        source.offset = source.offset.min(offset);
         source.add(logon);
         self.due.set(ip, old, source.due(rule));
     }
@@ -356,6 +358,17 @@ mod tests {
             run(&logons).iter().map(|a| a.severity).collect::<Vec<_>>(),
             [Severity::Medium, Severity::High]
         );
+    }
+
+    #[test]
+    fn reading_again_begins_at_the_earliest_failure_that_counts() {
+        let mut guesses = Guesses::default();
+        for (ms, offset) in [(1, 70), (2, 40), (3, 90)] {
+            guesses.take(&logon(ms, false), offset, &RULE, 100, &mut |_| {});
+        }
+        assert_eq!(guesses.first_offset(), Some(40));
+        guesses.take(&logon(4, true), 95, &RULE, 100, &mut |_| {});
+        assert_eq!(guesses.first_offset(), None);
     }
 
     #[test]
