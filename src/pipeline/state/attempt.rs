@@ -152,6 +152,10 @@ impl Attempt {
         )
     }
 
+    pub fn src_ip(&self) -> Option<IpAddr> {
+        self.src_ip
+    }
+
     /// The newest word was no.
     pub fn failed(&self) -> bool {
         self.success == Some(false)

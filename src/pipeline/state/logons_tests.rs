@@ -346,3 +346,26 @@ fn a_bound_lets_the_oldest_go_and_tells_it() {
     );
     assert_eq!(all.len(), 10);
 }
+
+#[test]
+fn failures_of_a_source_are_told_before_it_gets_in() {
+    let mut records: Vec<Told> = (0..6)
+        .map(|n| Told {
+            ms: n * 1000,
+            pid: 20 + n as u32,
+            ok: false,
+            ..SSHD
+        })
+        .collect();
+    let good = Told {
+        kind: AuthKind::SessionStart,
+        ms: 6500,
+        ses: Some(38),
+        auid: Some(1101),
+        ..SSHD
+    };
+    records.push(good);
+    let all = run(&records, 100);
+    let good: Vec<bool> = all.iter().map(|logon| logon.success).collect();
+    assert_eq!(good, [false, false, false, false, false, false, true]);
+}
