@@ -14,6 +14,7 @@ pub const EUID: u64 = word(b"euid");
 pub const EXE: u64 = word(b"exe");
 pub const EXIT: u64 = word(b"exit");
 pub const GID: u64 = word(b"gid");
+pub const GRANTORS: u64 = word(b"grantors");
 pub const HOSTNAME: u64 = word(b"hostname");
 pub const ID: u64 = word(b"id");
 pub const KEY: u64 = word(b"key");

@@ -127,6 +127,7 @@ pub fn read_auth<'b>(
         session: None,
         success: None,
         operation: None,
+        grantors: None,
         account: None,
         id: Account::default(),
         exe: None,
@@ -154,6 +155,7 @@ fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, 
                 }
             }
             key::OP => record.operation = some(raw),
+            key::GRANTORS => record.grantors = some(raw),
             key::ACCT => record.account = raw.decode_some(bump),
             key::ID => record.id.id = raw.id(),
             key::EXE => record.exe = raw.decode_some(bump),

@@ -39,6 +39,7 @@ fn record<'a>(told: &Told<'a>) -> AuthRecord<'a> {
         session: told.ses,
         success: Some(told.ok),
         operation: (told.kind == AuthKind::Authentication).then_some(b"PAM:authentication"),
+        grantors: (told.acct == "bob by root").then_some(b"pam_rootok"),
         account: some(told.acct),
         id: UNSET,
         exe: some(told.exe),
@@ -368,4 +369,22 @@ fn failures_of_a_source_are_told_before_it_gets_in() {
     let all = run(&records, 100);
     let good: Vec<bool> = all.iter().map(|logon| logon.success).collect();
     assert_eq!(good, [false, false, false, false, false, false, true]);
+}
+
+#[test]
+fn root_is_asked_for_no_password() {
+    let su = Told {
+        exe: "/usr/bin/su",
+        addr: "",
+        acct: "bob by root",
+        ok: true,
+        ..SSHD
+    };
+    let start = Told {
+        kind: AuthKind::SessionStart,
+        ms: 1,
+        ..su
+    };
+    let all = run(&[su, start], 100);
+    assert_eq!((all[0].success, all[0].method), (true, None));
 }
