@@ -5,8 +5,8 @@
 //! its own, so that two of them can live in one test.
 
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    Encoder, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
 use crate::model::{Kind, Reject};
@@ -136,36 +136,40 @@ fn register<C: Collector + Clone + 'static>(
 /// One maker for each type of metric, named as the type, for the macro above.
 #[allow(non_snake_case)]
 mod make {
-    use super::*;
+    use prometheus::{HistogramOpts, Opts};
 
     type Made<T> = Result<T, prometheus::Error>;
 
-    pub fn IntCounter(name: &str, help: &str, _: &[&str]) -> Made<super::IntCounter> {
-        super::IntCounter::new(name, help)
+    pub fn IntCounter(name: &str, help: &str, _: &[&str]) -> Made<prometheus::IntCounter> {
+        prometheus::IntCounter::new(name, help)
     }
 
-    pub fn IntGauge(name: &str, help: &str, _: &[&str]) -> Made<super::IntGauge> {
-        super::IntGauge::new(name, help)
+    pub fn IntGauge(name: &str, help: &str, _: &[&str]) -> Made<prometheus::IntGauge> {
+        prometheus::IntGauge::new(name, help)
     }
 
-    pub fn IntCounterVec(name: &str, help: &str, labels: &[&str]) -> Made<super::IntCounterVec> {
-        super::IntCounterVec::new(Opts::new(name, help), labels)
+    pub fn IntCounterVec(
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Made<prometheus::IntCounterVec> {
+        prometheus::IntCounterVec::new(Opts::new(name, help), labels)
     }
 
-    pub fn IntGaugeVec(name: &str, help: &str, labels: &[&str]) -> Made<super::IntGaugeVec> {
-        super::IntGaugeVec::new(Opts::new(name, help), labels)
+    pub fn IntGaugeVec(name: &str, help: &str, labels: &[&str]) -> Made<prometheus::IntGaugeVec> {
+        prometheus::IntGaugeVec::new(Opts::new(name, help), labels)
     }
 
-    pub fn GaugeVec(name: &str, help: &str, labels: &[&str]) -> Made<super::GaugeVec> {
-        super::GaugeVec::new(Opts::new(name, help), labels)
+    pub fn GaugeVec(name: &str, help: &str, labels: &[&str]) -> Made<prometheus::GaugeVec> {
+        prometheus::GaugeVec::new(Opts::new(name, help), labels)
     }
 
     /// Commits take milliseconds where all is well and seconds where it is not.
-    pub fn Histogram(name: &str, help: &str, _: &[&str]) -> Made<super::Histogram> {
+    pub fn Histogram(name: &str, help: &str, _: &[&str]) -> Made<prometheus::Histogram> {
         let buckets = vec![
             0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
         ];
-        super::Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))
+        prometheus::Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))
     }
 }
 

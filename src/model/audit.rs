@@ -39,6 +39,8 @@ pub struct AuthRecord<'a> {
     pub success: Option<bool>,
     /// `op=`: `PAM:authentication`, `login`, …
     pub operation: Option<&'a [u8]>,
+    /// `grantors=`: the PAM modules that said yes.
+    pub grantors: Option<&'a [u8]>,
     /// `acct=`, decoded.
     pub account: Option<&'a [u8]>,
     /// `id=`: the user by number (USER_LOGIN that succeeded has no `acct=`).

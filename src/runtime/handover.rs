@@ -23,6 +23,9 @@ const ASK: Duration = Duration::from_secs(5);
 /// committed, and the next owner tells it again.
 const HAND_OVER: Duration = Duration::from_secs(20);
 
+/// A partition, where its lane begins, and the partition's low and high watermark.
+type Beginning = (Key, Start, (i64, i64));
+
 impl Worker {
     /// Carries out what the group decided, in order.
     pub(super) fn rebalance(&mut self) -> Result<(), WorkerError> {
@@ -77,7 +80,7 @@ impl Worker {
         for key in keys {
             self.leave(*key)?;
         }
-        while self.sink.pending() > 0 {
+        while self.sink.pending() > 0 || self.is_committing() {
             if began.elapsed() > within {
                 tracing::warn!(
                     worker = self.id,
@@ -123,7 +126,7 @@ impl Worker {
     }
 
     /// Where each lane begins.
-    fn starts(&self, partitions: &[Named]) -> Result<Vec<(Key, Start, (i64, i64))>, KafkaError> {
+    fn starts(&self, partitions: &[Named]) -> Result<Vec<Beginning>, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (topic, partition) in partitions {
             list.add_partition(topic, *partition);

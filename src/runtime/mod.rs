@@ -2,8 +2,8 @@
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
 //! a record's way: [`worker`] (the loop) with [`rebalance`], [`handover`] (lanes come and go), [`seat`]
-//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`] (what may be
-//! committed). Beside it: [`client`] (settings), [`topics`], [`intel`], [`view`], [`http`],
+//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`],
+//! [`commit`] (what may be committed, and when). Beside it: [`client`] (settings), [`topics`], [`intel`], [`view`], [`http`],
 //! [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
@@ -12,6 +12,7 @@
 
 mod client;
 mod clock;
+mod commit;
 mod eof;
 mod handover;
 mod http;

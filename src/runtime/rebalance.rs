@@ -75,7 +75,16 @@ impl Group {
         lock(&self.stats).take()
     }
 
-    /// The result of a commit that was asked for, once.
+    /// A commit has ended. Where there was nothing to commit, the group had it already.
+    pub fn commit_ended(&self, result: KafkaResult<()>) {
+        let result = match result {
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            other => other.map_err(|error| error.to_string()),
+        };
+        lock(&self.commits).push_back(result);
+    }
+
+    /// The result of a commit, once.
     pub fn commit_result(&self) -> Option<Result<(), String>> {
         lock(&self.commits).pop_front()
     }
@@ -123,15 +132,6 @@ impl ConsumerContext for Group {
             _ => Decision::Revoked(named),
         };
         lock(&self.decisions).push_back(decision);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        // Nothing to commit is no failure: the group had it already.
-        let result = match result {
-            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
-            other => other.map_err(|error| error.to_string()),
-        };
-        lock(&self.commits).push_back(result);
     }
 }
 

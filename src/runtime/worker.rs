@@ -14,17 +14,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Shared;
+use super::commit::Progress;
 use super::eof::Ends;
-use super::offsets::Position;
 use super::rebalance::Group;
 use super::seat::Seat;
-use super::sink::{Mark, Origin, Refusal, Sink, SinkError};
+use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
 use super::{client, wall_ms};
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
@@ -38,8 +37,6 @@ const NAP: Duration = Duration::from_millis(5);
 const TICK_MS: i64 = 25;
 /// A producer queue that is full for longer stops the consumer itself, not only this loop.
 const SHORT_WAIT: Duration = Duration::from_millis(500);
-/// A commit whose result did not come back by then counts as failed.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(60);
 const VIEW_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -48,18 +45,14 @@ pub enum WorkerError {
     Sink(#[from] SinkError),
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
     #[error("stopped while the brokers took no outputs; what was not committed is read again")]
     Interrupted,
 }
 
 /// Topic (its place in `Worker::topics`) and partition.
 pub(super) type Key = (usize, i32);
-
-struct Snapshot {
-    mark: Mark,
-    positions: Vec<(Key, Position)>,
-    taken: Instant,
-}
 
 pub struct Worker {
     pub(super) id: usize,
@@ -72,11 +65,7 @@ pub struct Worker {
     pub(super) intel: Arc<IntelSet>,
     pub(super) settings: Arc<Settings>,
     outputs: Outputs,
-    /// Taken, and waiting for its outputs to be acknowledged.
-    pending: Option<Snapshot>,
-    /// Asked for, and waiting for the brokers.
-    committing: Option<Snapshot>,
-    last_snapshot: Instant,
+    pub(super) progress: Progress,
     last_view: Instant,
     brokers_away: bool,
     /// Read while the consumer was being stopped.
@@ -108,9 +97,7 @@ impl Worker {
             intel: shared.intel.load_full(),
             settings: Arc::new(config.lane.clone()),
             outputs: Outputs::new(),
-            pending: None,
-            committing: None,
-            last_snapshot: Instant::now(),
+            progress: Progress::default(),
             last_view: Instant::now(),
             brokers_away: false,
             strays: VecDeque::new(),
@@ -348,114 +335,6 @@ impl Worker {
         self.hand_to_sink(key)
     }
 
-    /// Takes positions, and commits those taken before once their outputs are acknowledged. At most
-    /// one commit is under way, so that results cannot be mixed up.
-    fn commit(&mut self) -> Result<(), WorkerError> {
-        while let Some(result) = self.consumer.context().commit_result() {
-            self.committed(result);
-        }
-        if let Some(snapshot) = &self.committing {
-            if snapshot.taken.elapsed() > COMMIT_PATIENCE {
-                self.committed(Err("no answer".into()));
-            }
-            return Ok(());
-        }
-        match self.pending.take() {
-            Some(snapshot) if self.sink.acknowledged(snapshot.mark) => {
-                let list = commit_list(&self.topics, &snapshot.positions)?;
-                if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-                    self.shared.metrics.commit_failures.inc();
-                    tracing::warn!(worker = self.id, %error, "commit");
-                } else {
-                    self.committing = Some(snapshot);
-                }
-            }
-            Some(snapshot) => self.pending = Some(snapshot),
-            None if self.last_snapshot.elapsed() >= self.shared.config.commit.interval => {
-                let positions: Vec<_> = self
-                    .seats
-                    .iter()
-                    .filter_map(|(key, seat)| Some((*key, seat.position()?)))
-                    .collect();
-                if positions.is_empty() {
-                    return Ok(());
-                }
-                if let Some(mark) = self.sink.mark() {
-                    self.last_snapshot = Instant::now();
-                    self.pending = Some(Snapshot {
-                        mark,
-                        positions,
-                        taken: self.last_snapshot,
-                    });
-                }
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn committed(&mut self, result: Result<(), String>) {
-        // The answer to a commit that was given up.
-        let Some(snapshot) = self.committing.take() else {
-            return;
-        };
-        match result {
-            Ok(()) => {
-                self.shared.metrics.commits.inc();
-                self.shared
-                    .metrics
-                    .commit_seconds
-                    .observe(snapshot.taken.elapsed().as_secs_f64());
-                for (key, position) in snapshot.positions {
-                    if let Some(seat) = self.seats.get_mut(&key) {
-                        seat.committed = Some(position);
-                    }
-                }
-            }
-            Err(error) => {
-                self.shared.metrics.commit_failures.inc();
-                tracing::warn!(
-                    worker = self.id,
-                    error,
-                    "commit failed; a later one makes up for it"
-                );
-            }
-        }
-    }
-
-    /// Commits these seats now, and waits for it. All outputs must be acknowledged.
-    pub(super) fn commit_now(&mut self, keys: &[Key]) -> Result<(), WorkerError> {
-        self.forget_positions();
-        let positions: Vec<_> = keys
-            .iter()
-            .filter_map(|key| Some((*key, self.seats.get(key)?.position()?)))
-            .collect();
-        if positions.is_empty() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let list = commit_list(&self.topics, &positions)?;
-        match self.consumer.commit(&list, CommitMode::Sync) {
-            Ok(()) => {
-                self.shared.metrics.commits.inc();
-                self.shared
-                    .metrics
-                    .commit_seconds
-                    .observe(began.elapsed().as_secs_f64());
-            }
-            Err(error) => {
-                self.shared.metrics.commit_failures.inc();
-                tracing::warn!(worker = self.id, %error, "commit at handing over; the next owner repeats");
-            }
-        }
-        Ok(())
-    }
-
-    /// Positions that were taken hold seats that are gone; new ones are taken at once.
-    pub(super) fn forget_positions(&mut self) {
-        self.pending = None;
-    }
-
     /// Metrics and the live view.
     fn observe(&mut self) {
         let wall = wall_ms();
@@ -509,17 +388,4 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.consumer.context().close();
     }
-}
-
-fn commit_list(
-    topics: &[(Source, Arc<str>)],
-    positions: &[(Key, Position)],
-) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for ((topic, partition), position) in positions {
-        let mut entry = list.add_partition(&topics[*topic].1, *partition);
-        entry.set_offset(Offset::Offset(position.offset))?;
-        entry.set_metadata(position.metadata());
-    }
-    Ok(list)
 }

@@ -196,10 +196,22 @@ fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
             None => (Raw::Nested(text[1..].trim_ascii()), &[]),
         },
         _ => {
-            let end = text.iter().position(|&b| is_end(b)).unwrap_or(text.len());
+            let end = bare_end(text);
             (Raw::Bare(&text[..end]), &text[end..])
         }
     }
+}
+
+/// Where a bare value ends. Most are short; a title or an address in hex is not.
+fn bare_end(text: &[u8]) -> usize {
+    const SHORT: usize = 24;
+    let near = text.iter().take(SHORT).position(|&b| is_end(b));
+    near.unwrap_or_else(|| {
+        let rest = text.get(SHORT..).unwrap_or_default();
+        let part = memchr::memchr2(b' ', 0x1D, rest).unwrap_or(rest.len());
+        let line = memchr::memchr2(b'\n', b'\r', &rest[..part]).unwrap_or(part);
+        text.len().min(SHORT) + line
+    })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod correlate;
 pub mod event;
 pub mod execve;
 pub mod fields;
+mod keys;
 pub mod line;
 pub mod normalise;
 pub mod record_types;

@@ -10,43 +10,8 @@ use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::process::Account;
 
 use super::fields::{Field, Fields, Raw};
+use super::keys as key;
 use super::record_types::RecordType;
-
-/// The keys that are looked for, as numbers: a `match` on text would compare them one by one.
-mod key {
-    use super::super::fields::word;
-
-    pub const ACCT: u64 = word(b"acct");
-    pub const ADDR: u64 = word(b"addr");
-    pub const AUID: u64 = word(b"auid");
-    pub const CMD: u64 = word(b"cmd");
-    pub const COMM: u64 = word(b"comm");
-    pub const EGID: u64 = word(b"egid");
-    pub const EUID: u64 = word(b"euid");
-    pub const EXE: u64 = word(b"exe");
-    pub const EXIT: u64 = word(b"exit");
-    pub const GID: u64 = word(b"gid");
-    pub const HOSTNAME: u64 = word(b"hostname");
-    pub const ID: u64 = word(b"id");
-    pub const KEY: u64 = word(b"key");
-    pub const MSG: u64 = word(b"msg");
-    pub const NAME_OF_AUID: u64 = word(b"AUID");
-    pub const NAME_OF_EGID: u64 = word(b"EGID");
-    pub const NAME_OF_EUID: u64 = word(b"EUID");
-    pub const NAME_OF_GID: u64 = word(b"GID");
-    pub const NAME_OF_ID: u64 = word(b"ID");
-    pub const NAME_OF_UID: u64 = word(b"UID");
-    pub const OP: u64 = word(b"op");
-    pub const PID: u64 = word(b"pid");
-    pub const PPID: u64 = word(b"ppid");
-    pub const RES: u64 = word(b"res");
-    pub const RESULT: u64 = word(b"result");
-    pub const SES: u64 = word(b"ses");
-    pub const SUCCESS: u64 = word(b"success");
-    pub const TERMINAL: u64 = word(b"terminal");
-    pub const TTY: u64 = word(b"tty");
-    pub const UID: u64 = word(b"uid");
-}
 
 /// A SYSCALL record, with the names of its ENRICHED part.
 #[derive(Clone, Copy, Debug, Default)]
@@ -162,6 +127,7 @@ pub fn read_auth<'b>(
         session: None,
         success: None,
         operation: None,
+        grantors: None,
         account: None,
         id: Account::default(),
         exe: None,
@@ -189,6 +155,7 @@ fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, 
                 }
             }
             key::OP => record.operation = some(raw),
+            key::GRANTORS => record.grantors = some(raw),
             key::ACCT => record.account = raw.decode_some(bump),
             key::ID => record.id.id = raw.id(),
             key::EXE => record.exe = raw.decode_some(bump),

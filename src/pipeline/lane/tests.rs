@@ -257,3 +257,36 @@ fn a_line_that_is_too_long_is_refused() {
     );
     assert_eq!(lane.stats().rejects[Reject::TooLong.index()], 1);
 }
+
+/// All documents of these messages.
+fn documents(messages: &[Vec<u8>]) -> Vec<u8> {
+    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut lane = Lane::new(settings());
+    for (offset, message) in messages.iter().enumerate() {
+        lane.step(
+            Timestamp(0),
+            input(message, offset as i64),
+            &intel,
+            &mut out,
+        );
+    }
+    lane.finish(&intel, &mut out);
+    out.ndjson().to_vec()
+}
+
+proptest::proptest! {
+    /// However the lines are cut into messages, the documents are the same bytes.
+    #[test]
+    fn messages_may_be_cut_at_any_line(cuts in proptest::collection::vec(1usize..9, 1..60)) {
+        let mut lines: Vec<String> = (0..12).flat_map(|n| program_start("web01", n)).collect();
+        lines.extend((0..7).flat_map(|n| logon(500 + n, 900 + n as u64, n == 6)));
+        let single: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
+        let (mut messages, mut rest, mut cuts) = (Vec::new(), lines.as_slice(), cuts.iter().cycle());
+        while let Some(&cut) = cuts.next().filter(|_| !rest.is_empty()) {
+            let (message, after) = rest.split_at(cut.min(rest.len()));
+            messages.push(message.join("\n").into_bytes());
+            rest = after;
+        }
+        proptest::prop_assert_eq!(documents(&messages), documents(&single));
+    }
+}

@@ -152,9 +152,8 @@ impl Attempt {
         )
     }
 
-    /// Another connection from the same address.
-    pub fn rivals(&self, other: &Attempt) -> bool {
-        self.src_ip.is_some() && self.src_ip == other.src_ip
+    pub fn src_ip(&self) -> Option<IpAddr> {
+        self.src_ip
     }
 
     /// The newest word was no.
@@ -259,10 +258,11 @@ pub fn read_ip(text: &[u8]) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-/// `op=PAM:authentication` is PAM asking for a secret; `op=pubkey` (sshd with Red Hat's audit patch)
-/// is a key.
+/// `op=PAM:authentication` is PAM asking for a secret (but pam_rootok, which asks root for none);
+/// `op=pubkey` (sshd with Red Hat's audit patch) is a key.
 fn method_of(record: &AuthRecord<'_>) -> Option<Method> {
     match record.operation? {
+        b"PAM:authentication" if record.grantors == Some(b"pam_rootok") => None,
         b"PAM:authentication" => Some(Method::Password),
         operation if operation.starts_with(b"pubkey") => Some(Method::PublicKey),
         _ => None,

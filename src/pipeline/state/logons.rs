@@ -3,13 +3,14 @@
 //!
 //! Place in the flow: it sees the records of one host in the order of their stamps. A logon is told
 //! when its session starts; a failed one when its process has been silent for a while, because a
-//! connection may try again, or when another from the same address got in. What belongs together is known by the process id that the records carry:
-//! before LOGIN there is no session number. See the live recordings' notes for what sshd, sudo, su and
-//! cron write.
+//! connection may try again, or when another from the same address gets in. What belongs together is
+//! known by the process id that the records carry: before LOGIN there is no session number. See the
+//! live recordings' notes for what sshd, sudo, su and cron write.
 //!
 //! It refuses to guess: what no record told stays unknown, but for the root of a sudo that failed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ struct Session {
 pub struct Logons {
     attempts: BTreeMap<u32, Attempt>,
     due: Due<u32>,
+    /// Source address and process id of each attempt that has one.
+    by_source: BTreeSet<(IpAddr, u32)>,
     sessions: BTreeMap<u32, Session>,
     /// Session number and process id of each session.
     by_number: BTreeSet<(Option<u32>, u32)>,
@@ -91,7 +94,12 @@ impl Logons {
             return;
         };
         let old = fits.map(|_| attempt.due(context.wait_ms));
+        let before = attempt.src_ip();
         attempt.join(record);
+        if before != attempt.src_ip() {
+            before.map(|ip| self.by_source.remove(&(ip, pid)));
+            attempt.src_ip().map(|ip| self.by_source.insert((ip, pid)));
+        }
         let due = attempt.due(context.wait_ms);
         self.due.set(pid, old.filter(|_| fits == Some(true)), due);
         let starts = matches!(record.kind, AuthKind::SessionStart | AuthKind::Login);
@@ -115,7 +123,7 @@ impl Logons {
                     self.due.set(pid, None, attempt.due(context.wait_ms));
                 }
                 _ => {
-                    self.attempts.remove(&pid);
+                    self.remove(pid);
                 }
             }
         }
@@ -168,16 +176,16 @@ impl Logons {
         context: &mut Context<'_>,
         tell: &mut dyn FnMut(Decided),
     ) {
-        let Some(attempt) = self.attempts.remove(&pid) else {
+        let Some(attempt) = self.remove(pid) else {
             return;
         };
         self.due.remove(pid, attempt.due(context.wait_ms));
+        self.tell_failures_before(&attempt, context, tell);
         if !attempt.is_switch()
             && let (Some(id), Some(name)) = (record.login_user.id, record.account)
         {
             context.names.learn(id, name);
         }
-        self.tell_failed_before(&attempt, context, tell);
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
         self.keep_session(pid, logon.clone(), context.most);
@@ -185,30 +193,6 @@ impl Logons {
             logon,
             offset: attempt.offset,
         });
-    }
-
-    /// Tells what failed from the same address and still waits to be told: who gets in has stopped
-    /// trying, and whoever counts the failures must have them first.
-    fn tell_failed_before(
-        &mut self,
-        good: &Attempt,
-        context: &Context<'_>,
-        tell: &mut dyn FnMut(Decided),
-    ) {
-        let failed = self
-            .attempts
-            .iter()
-            .filter(|(_, attempt)| !attempt.told && attempt.failed() && attempt.rivals(good));
-        let mut failed: Vec<_> = failed
-            .map(|(pid, attempt)| (attempt.first, *pid, attempt.due(context.wait_ms)))
-            .collect();
-        failed.sort_unstable();
-        for (_, pid, old) in failed {
-            self.tell_failed(pid, context, tell);
-            if let Some(attempt) = self.attempts.get(&pid) {
-                self.due.set(pid, Some(old), attempt.due(context.wait_ms));
-            }
-        }
     }
 
     fn keep_session(&mut self, pid: u32, logon: Logon, most: usize) {
@@ -296,9 +280,46 @@ impl Logons {
             .get(&pid)
             .map(|attempt| attempt.due(context.wait_ms));
         self.tell_failed(pid, context, tell);
-        self.attempts.remove(&pid);
+        self.remove(pid);
         if let Some(due) = due {
             self.due.remove(pid, due);
+        }
+    }
+
+    fn remove(&mut self, pid: u32) -> Option<Attempt> {
+        let attempt = self.attempts.remove(&pid)?;
+        if let Some(ip) = attempt.src_ip() {
+            self.by_source.remove(&(ip, pid));
+        }
+        Some(attempt)
+    }
+
+    /// Before a source is told to have got in, its failures are: what counts them must not wait for
+    /// their silence.
+    fn tell_failures_before(
+        &mut self,
+        attempt: &Attempt,
+        context: &Context<'_>,
+        tell: &mut dyn FnMut(Decided),
+    ) {
+        let Some(ip) = attempt.src_ip() else {
+            return;
+        };
+        let mut failures: Vec<(Timestamp, u32)> = self
+            .by_source
+            .range((ip, 0)..=(ip, u32::MAX))
+            .filter_map(|(_, pid)| Some((self.attempts.get(pid)?.newest, *pid)))
+            .collect();
+        failures.sort_unstable();
+        for (_, pid) in failures {
+            let old = self
+                .attempts
+                .get(&pid)
+                .map(|attempt| attempt.due(context.wait_ms));
+            self.tell_failed(pid, context, tell);
+            if let Some(attempt) = self.attempts.get(&pid) {
+                self.due.set(pid, old, attempt.due(context.wait_ms));
+            }
         }
     }
 

@@ -39,6 +39,7 @@ fn record<'a>(told: &Told<'a>) -> AuthRecord<'a> {
         session: told.ses,
         success: Some(told.ok),
         operation: (told.kind == AuthKind::Authentication).then_some(b"PAM:authentication"),
+        grantors: (told.acct == "bob by root").then_some(b"pam_rootok"),
         account: some(told.acct),
         id: UNSET,
         exe: some(told.exe),
@@ -237,50 +238,6 @@ fn one_that_fails_and_then_gets_in_is_one_good_logon() {
 }
 
 #[test]
-fn failures_of_an_address_are_told_before_it_gets_in() {
-    use AuthKind::*;
-    let failed = |ms, pid, addr| Told {
-        ms,
-        pid,
-        addr,
-        ok: false,
-        ..SSHD
-    };
-    let all = run(
-        &[
-            failed(2, 12, "203.0.113.66"),
-            failed(1, 13, "203.0.113.66"),
-            failed(3, 14, "203.0.113.9"),
-            Told {
-                kind: SessionStart,
-                ms: 900,
-                pid: 20,
-                addr: "203.0.113.66",
-                ses: Some(1),
-                auid: Some(1),
-                ..SSHD
-            },
-            // Its last word comes later, and is no second failure.
-            Told {
-                kind: Login,
-                ..failed(1200, 12, "203.0.113.66")
-            },
-        ],
-        100,
-    );
-    let told: Vec<_> = all.iter().map(|l| (l.pid, l.success)).collect();
-    assert_eq!(
-        told,
-        [
-            (Some(13), false),
-            (Some(12), false),
-            (Some(20), true),
-            (Some(14), false)
-        ]
-    );
-}
-
-#[test]
 fn sudo_names_who_switched_and_to_whom() {
     use AuthKind::*;
     let sudo = Told {
@@ -390,4 +347,45 @@ fn a_bound_lets_the_oldest_go_and_tells_it() {
         3,
     );
     assert_eq!(all.len(), 10);
+}
+
+#[test]
+fn failures_of_a_source_are_told_before_it_gets_in() {
+    let mut records: Vec<Told> = (0..6)
+        .map(|n| Told {
+            ms: n * 1000,
+            pid: 20 + n as u32,
+            ok: false,
+            ..SSHD
+        })
+        .collect();
+    let good = Told {
+        kind: AuthKind::SessionStart,
+        ms: 6500,
+        ses: Some(38),
+        auid: Some(1101),
+        ..SSHD
+    };
+    records.push(good);
+    let all = run(&records, 100);
+    let good: Vec<bool> = all.iter().map(|logon| logon.success).collect();
+    assert_eq!(good, [false, false, false, false, false, false, true]);
+}
+
+#[test]
+fn root_is_asked_for_no_password() {
+    let su = Told {
+        exe: "/usr/bin/su",
+        addr: "",
+        acct: "bob by root",
+        ok: true,
+        ..SSHD
+    };
+    let start = Told {
+        kind: AuthKind::SessionStart,
+        ms: 1,
+        ..su
+    };
+    let all = run(&[su, start], 100);
+    assert_eq!((all[0].success, all[0].method), (true, None));
 }

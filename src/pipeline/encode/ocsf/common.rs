@@ -27,9 +27,21 @@ pub fn metadata(
         let hex = uid.to_hex();
         m.plain("uid", std::str::from_utf8(&hex).unwrap_or_default());
         m.raw(r#""log_name":"audit""#);
-        m.display("original_event_uid", stamp);
+        m.text_of("original_event_uid", |out| write_stamp(out, stamp));
         more(m);
     });
+}
+
+/// `SECONDS.MILLIS:SERIAL`, without the machinery of formatting: every event has one.
+pub fn write_stamp(out: &mut Vec<u8>, stamp: Stamp) {
+    let mut digits = itoa::Buffer::new();
+    let (seconds, millis) = (stamp.time.0.div_euclid(1000), stamp.time.0.rem_euclid(1000));
+    out.extend_from_slice(digits.format(seconds).as_bytes());
+    // 1000 more than the milliseconds has the leading zeros.
+    out.push(b'.');
+    out.extend_from_slice(&digits.format(1000 + millis).as_bytes()[1..]);
+    out.push(b':');
+    out.extend_from_slice(digits.format(stamp.serial).as_bytes());
 }
 
 /// `metadata` of an event that has none.
@@ -171,4 +183,21 @@ pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
 fn bit(key: &[u8]) -> u64 {
     let (first, last) = (key.first().unwrap_or(&0), key.last().unwrap_or(&0));
     1 << ((*first as usize * 7 + *last as usize * 13 + key.len() * 29) & 63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_stamp_is_written_as_it_is_displayed(time in 0i64..99_999_999_999_999, serial: u64) {
+            let stamp = Stamp { time: Timestamp(time), serial };
+            let mut out = Vec::new();
+            write_stamp(&mut out, stamp);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), stamp.to_string());
+        }
+    }
 }

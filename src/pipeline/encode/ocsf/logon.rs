@@ -4,7 +4,7 @@ use crate::model::logon::{LogonActivity, Method, Principal};
 use crate::model::process::Account;
 use crate::model::{Hit, Logon};
 
-use super::super::json::{Object, string};
+use super::super::json::Object;
 use super::common;
 
 /// `type_uid` of a logon event.
@@ -147,7 +147,9 @@ fn logon_type(logon: &Logon) -> Option<&'static str> {
 
 fn write_unmapped(u: &mut Object<'_>, logon: &Logon) {
     u.array("records", &logon.records, |out, stamp| {
-        string(out, stamp.to_string().as_bytes())
+        out.push(b'"');
+        common::write_stamp(out, *stamp);
+        out.push(b'"');
     });
     if let Some(method) = logon.method {
         u.plain("method", method.as_str());

@@ -1,0 +1,170 @@
+//! Own clients: make topics, produce lines keyed by host, read topics to their end.
+//!
+//! Place in the flow: on both sides of the daemon. They share no code with it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One record that was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+}
+
+fn config(servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers);
+    config
+}
+
+pub fn make_topics(servers: &str, names: &[&str], partitions: i32, settings: &[(&str, &str)]) {
+    let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+            settings
+                .iter()
+                .fold(topic, |topic, (key, value)| topic.set(key, value))
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .operation_timeout(Some(PATIENCE))
+        .request_timeout(Some(PATIENCE));
+    let results = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+        .block_on(admin.create_topics(&topics, &options))
+        .expect("the broker answers");
+    for result in results {
+        result.expect("made");
+    }
+}
+
+/// Produces to one topic; the key chooses the partition.
+pub struct Feeder {
+    producer: ThreadedProducer<DefaultProducerContext>,
+    topic: String,
+}
+
+impl Feeder {
+    pub fn new(servers: &str, topic: &str) -> Feeder {
+        let producer = config(servers)
+            .set("partitioner", "murmur2_random")
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "120000")
+            .set("linger.ms", "2")
+            .create()
+            .expect("a producer");
+        Feeder {
+            producer,
+            topic: topic.to_owned(),
+        }
+    }
+
+    pub fn send(&self, key: &str, value: &[u8]) {
+        let mut record = BaseRecord::to(&self.topic).key(key).payload(value);
+        while let Err((_, again)) = self.producer.send(record) {
+            record = again;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub fn flush(&self) {
+        self.producer
+            .flush(Duration::from_secs(120))
+            .expect("all delivered");
+    }
+}
+
+/// Records of a topic, all partitions together; none where it is not there.
+pub fn count(servers: &str, topic: &str) -> i64 {
+    let Some(consumer) = reader(servers) else {
+        return 0;
+    };
+    partitions(&consumer, topic)
+        .into_iter()
+        .filter_map(|partition| consumer.fetch_watermarks(topic, partition, PATIENCE).ok())
+        .map(|(low, high)| high - low)
+        .sum()
+}
+
+/// Everything that stands in a topic now.
+pub fn read_all(servers: &str, topic: &str) -> Vec<Record> {
+    let consumer = reader(servers).expect("a consumer");
+    let mut left = 0;
+    let mut list = TopicPartitionList::new();
+    for partition in partitions(&consumer, topic) {
+        let (low, high) = consumer
+            .fetch_watermarks(topic, partition, PATIENCE)
+            .expect("the broker answers");
+        left += high - low;
+        list.add_partition_offset(topic, partition, Offset::Offset(low))
+            .expect("an offset");
+    }
+    consumer.assign(&list).expect("assigned");
+    let mut records = Vec::new();
+    let mut heard = Instant::now();
+    while left > 0 {
+        assert!(
+            heard.elapsed() < PATIENCE,
+            "{left} records of {topic} do not come"
+        );
+        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
+            heard = Instant::now();
+            left -= 1;
+            let headers = message.headers().map(|headers| {
+                let text = |value: Option<&[u8]>| {
+                    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+                };
+                headers
+                    .iter()
+                    .map(|header| (header.key.to_owned(), text(header.value)))
+                    .collect()
+            });
+            records.push(Record {
+                key: message.key().unwrap_or_default().to_vec(),
+                value: message.payload().unwrap_or_default().to_vec(),
+                headers: headers.unwrap_or_default(),
+            });
+        }
+    }
+    records
+}
+
+fn reader(servers: &str) -> Option<BaseConsumer> {
+    config(servers)
+        .set("group.id", "tests-read")
+        .set("enable.auto.commit", "false")
+        .create()
+        .ok()
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+    consumer
+        .fetch_metadata(Some(topic), PATIENCE)
+        .ok()
+        .and_then(|metadata| {
+            Some(
+                metadata
+                    .topics()
+                    .first()?
+                    .partitions()
+                    .iter()
+                    .map(|p| p.id())
+                    .collect(),
+            )
+        })
+        .unwrap_or_default()
+}

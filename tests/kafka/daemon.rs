@@ -1,0 +1,188 @@
+//! The daemon as a child process, its configuration and its topics.
+//!
+//! Place in the flow: between the clients. It is the real binary with a file, as a user would run it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::broker::{Broker, free_port, signal};
+use crate::clients;
+
+/// The kinds that are written, which end the names of their topics.
+pub const KINDS: [&str; 4] = ["process", "logon", "flow", "alert"];
+
+/// One test's own topics, group and folder.
+pub struct Place {
+    pub servers: String,
+    pub prefix: String,
+    pub folder: TempDir,
+}
+
+impl Place {
+    /// Input topics are made at once, so that they can be filled before a daemon starts.
+    pub fn new(broker: &Broker, prefix: &str) -> Place {
+        let place = Place {
+            servers: broker.servers(),
+            prefix: prefix.to_owned(),
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        let (audit, flow) = (place.topic("audit.raw"), place.topic("flow.raw"));
+        clients::make_topics(&place.servers, &[&audit, &flow], 4, &[]);
+        place
+    }
+
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// Waits are long enough for a slow machine: a set is compared, and waits would change it.
+    pub fn config(&self, more: &str) -> String {
+        let topics: String = ["process", "logon", "flow", "alert", "audit"]
+            .iter()
+            .map(|kind| format!("{kind} = \"{}\"\n", self.topic(kind)))
+            .collect();
+        format!(
+            "workers = 1\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
+             [topics]\naudit_in = \"{}\"\nflow_in = \"{}\"\n{topics}dead_letter = \"{}\"\n\
+             [waits]\nevent = \"5s\"\nsettle = \"500ms\"\n{more}\n",
+            self.servers,
+            self.prefix,
+            self.topic("audit.raw"),
+            self.topic("flow.raw"),
+            self.topic("deadletter"),
+        )
+    }
+
+    pub fn start(&self, name: &str, more: &str) -> Daemon {
+        let properties = if more.contains("[kafka.properties]") {
+            ""
+        } else {
+            "[kafka.properties]\n"
+        };
+        let more = format!(
+            "{more}\n{properties}\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"1000\"\n"
+        );
+        self.start_with(name, &self.config(&more))
+    }
+
+    pub fn start_with(&self, name: &str, config: &str) -> Daemon {
+        let file = self.folder.path().join(format!("{name}.toml"));
+        fs::write(&file, config).expect("written");
+        let http = format!("127.0.0.1:{}", free_port());
+        let log = self.folder.path().join(format!("{name}.log"));
+        let process = Command::new(env!("CARGO_BIN_EXE_trailhound"))
+            .args(["run", "--http-listen", &http, "--config"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log).expect("a log"))
+            .spawn()
+            .expect("the daemon starts");
+        Daemon { process, http, log }
+    }
+}
+
+pub struct Daemon {
+    process: Child,
+    http: String,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// SIGTERM, and its exit status.
+    pub fn stop(mut self) -> ExitStatus {
+        signal("TERM", &self.process.id().to_string());
+        self.wait()
+    }
+
+    /// SIGTERM, and it must end in order.
+    pub fn stop_well(self) {
+        let log = self.log.clone();
+        let status = self.stop();
+        assert!(status.success(), "{status}; its log:\n{}", read(&log));
+    }
+
+    pub fn kill(mut self) {
+        self.process.kill().expect("killed");
+        self.process.wait().expect("waited for");
+    }
+
+    /// Waits for it to end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait_for("the daemon to end", || {
+            self.process.try_wait().expect("a child")
+        })
+    }
+
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// Status and body of one request.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.http).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .ok()?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        let body = answer.split_once("\r\n\r\n")?.1.to_owned();
+        Some((status, body))
+    }
+
+    pub fn wait_ready(&self) {
+        wait_for("readiness", || {
+            self.get("/readyz").filter(|(status, _)| *status == 200)
+        });
+    }
+
+    /// One number of `/metrics`.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        line.parse().ok()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            println!("--- log of the daemon\n{}", self.log());
+        }
+    }
+}
+
+fn read(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// Looks again and again. The bound only keeps a broken test from running for ever.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

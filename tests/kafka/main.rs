@@ -1,0 +1,122 @@
+//! The daemon on a real Apache Kafka: what it writes, taken as a set, is what `trailhound replay`
+//! prints for the same lines, whatever happens to the daemon or to the broker meanwhile.
+//!
+//! A broker is fetched with Maven (needs a JDK 17 and `mvn`), started on loopback on free ports with a
+//! folder of its own, and stopped at the end, also where this program dies. All tests share it, each
+//! with topics and a group of its own, one after the other. Without a JDK, Maven or the artifacts the
+//! tests are skipped, loudly; TRAILHOUND_REQUIRE_KAFKA=1 makes that a failure.
+//!
+//! It has a `main` of its own because nothing would stop a shared broker under the usual one. Words on
+//! the command line choose the tests whose names hold one of them. No test asserts a duration.
+
+mod broker;
+mod cases;
+mod clients;
+mod daemon;
+mod recording;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use broker::Broker;
+
+type Case = (&'static str, fn(&mut Broker));
+
+const CASES: &[Case] = &[
+    (
+        "a_missing_topic_is_an_error_that_names_it",
+        cases::missing_topic,
+    ),
+    (
+        "a_recording_gives_what_replay_gives",
+        cases::recording_equals_replay,
+    ),
+    (
+        "a_broken_line_lands_in_the_dead_letter_topic",
+        cases::broken_line,
+    ),
+    ("http_answers", cases::http_answers),
+    (
+        "an_output_too_large_for_the_brokers_is_told_and_does_not_wedge",
+        cases::too_large,
+    ),
+    (
+        "sigterm_in_the_middle_loses_nothing",
+        cases::sigterm_in_the_middle,
+    ),
+    (
+        "kill_9_in_the_middle_loses_nothing",
+        cases::kill_in_the_middle,
+    ),
+    ("a_second_daemon_joins_and_leaves", cases::second_daemon),
+    (
+        "a_second_daemon_joins_and_leaves_with_the_eager_protocol",
+        cases::second_daemon_eager,
+    ),
+    ("the_broker_freezes_for_ten_seconds", cases::broker_freezes),
+    ("the_broker_is_killed_and_comes_back", cases::broker_killed),
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--list") {
+        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<_> = words
+        .into_iter()
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let chosen: Vec<_> = CASES
+        .iter()
+        .filter(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)))
+        .collect();
+    if chosen.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let mut broker = match Broker::start() {
+        Ok(broker) => broker,
+        Err(why) => return without_a_broker(&why, &chosen),
+    };
+    let mut failed = Vec::new();
+    for (name, case) in &chosen {
+        let began = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| case(&mut broker)));
+        broker.heal();
+        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        println!(
+            "test kafka::{name} ... {word} ({:.1} s)",
+            began.elapsed().as_secs_f64()
+        );
+        if result.is_err() {
+            failed.push(name);
+        }
+    }
+    println!(
+        "kafka: {} passed, {} failed {failed:?}",
+        chosen.len() - failed.len(),
+        failed.len()
+    );
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn without_a_broker(why: &str, chosen: &[&Case]) -> ExitCode {
+    let line = "=".repeat(72);
+    println!("{line}\nNOT RUN: no Apache Kafka for these tests: {why}");
+    chosen
+        .iter()
+        .for_each(|(name, _)| println!("  not run: kafka::{name}"));
+    println!(
+        "They need a JDK 17 and Maven. TRAILHOUND_REQUIRE_KAFKA=1 makes this a failure.\n{line}"
+    );
+    if std::env::var_os("TRAILHOUND_REQUIRE_KAFKA").is_some_and(|value| value == "1") {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
