@@ -29,12 +29,14 @@ impl<'o> Object<'o> {
         self
     }
 
+    #[inline]
     pub fn text(&mut self, key: &str, text: &[u8]) -> &mut Self {
         self.key(key);
         string(self.out, text);
         self
     }
 
+    #[inline]
     pub fn text_if(&mut self, key: &str, text: Option<&[u8]>) -> &mut Self {
         if let Some(text) = text {
             self.text(key, text);
@@ -43,6 +45,7 @@ impl<'o> Object<'o> {
     }
 
     /// Text that is known to need no escaping: digits, hex, our own words.
+    #[inline]
     pub fn plain(&mut self, key: &str, text: &str) -> &mut Self {
         self.key(key);
         self.out.push(b'"');
@@ -51,6 +54,7 @@ impl<'o> Object<'o> {
         self
     }
 
+    #[inline]
     pub fn number(&mut self, key: &str, number: impl itoa::Integer) -> &mut Self {
         self.key(key);
         self.out
@@ -58,6 +62,7 @@ impl<'o> Object<'o> {
         self
     }
 
+    #[inline]
     pub fn number_if(&mut self, key: &str, number: Option<impl itoa::Integer>) -> &mut Self {
         if let Some(number) = number {
             self.number(key, number);
@@ -66,6 +71,7 @@ impl<'o> Object<'o> {
     }
 
     /// A number as text, as OCSF wants ids of users.
+    #[inline]
     pub fn number_as_text(&mut self, key: &str, number: impl itoa::Integer) -> &mut Self {
         self.plain(key, itoa::Buffer::new().format(number))
     }
@@ -83,6 +89,7 @@ impl<'o> Object<'o> {
         self
     }
 
+    #[inline]
     pub fn object(&mut self, key: &str, write: impl FnOnce(&mut Object<'_>)) -> &mut Self {
         self.key(key);
         let mut object = Object::begin(self.out);
@@ -147,6 +154,8 @@ impl<'o> Object<'o> {
         self
     }
 
+    // Inlined, so that a name becomes a copy of a known length.
+    #[inline(always)]
     fn key(&mut self, key: &str) {
         self.comma();
         self.out.push(b'"');
