@@ -33,7 +33,7 @@ fn size(lines: &[Line]) -> Throughput {
 }
 
 /// Gives each line to a host's buffer, and each whole event to `each`.
-#[expect(clippy::vec_box, reason = "as the buffer hands them on")]
+#[expect(clippy::vec_box, reason = "the buffer hands its events on in boxes")]
 fn correlate(lines: &[Line], spare: &mut Vec<Box<Event>>, mut each: impl FnMut(&Event)) {
     let (mut buffer, waits) = (HostBuffer::default(), Waits::default());
     for (age, one) in lines.iter().enumerate() {

@@ -25,6 +25,8 @@ pub struct Attempt {
     exe: Option<Box<[u8]>>,
     /// The account named in USER_AUTH and USER_ACCT.
     account: Option<Box<[u8]>>,
+    /// sudo: who asked, as USER_AUTH and USER_ACCT name them.
+    asked: Option<Box<[u8]>>,
     /// The account named in USER_START: for sudo it is the new user, where the others name who asked.
     target: Option<Box<[u8]>>,
     unknown_user: bool,
@@ -52,6 +54,7 @@ impl Attempt {
             service: service_of(record.exe),
             exe: None,
             account: None,
+            asked: None,
             target: None,
             unknown_user: false,
             src_ip: None,
@@ -106,8 +109,12 @@ impl Attempt {
             Some(b"(invalid user)" | b"(unknown)" | b"(unknown user)") => self.unknown_user = true,
             Some(account) => {
                 self.account = Some(account.into());
-                if record.kind == AuthKind::SessionStart {
-                    self.target = self.account.clone();
+                match record.kind {
+                    AuthKind::SessionStart => self.target = self.account.clone(),
+                    AuthKind::Authentication | AuthKind::Account => {
+                        self.asked = self.account.clone();
+                    }
+                    _ => {}
                 }
             }
             None => {}
@@ -183,11 +190,14 @@ impl Attempt {
                 .or_else(|| who.id.and_then(&name_of).map(Into::into)),
         };
         let switch = self.is_switch();
-        let actor = named(if self.login_user.id.is_some() {
+        let mut actor = named(if self.login_user.id.is_some() {
             &self.login_user
         } else {
             &self.user
         });
+        if matches!(&*self.service, "sudo" | "sudoedit") {
+            actor.name = actor.name.or_else(|| self.asked.clone());
+        }
         let user = if switch {
             self.switched_to()
         } else {

@@ -312,6 +312,26 @@ fn sudo_names_who_switched_and_to_whom() {
 }
 
 #[test]
+fn sudo_without_a_logon_before_it_is_named_by_its_own_records() {
+    let sudo = Told {
+        exe: "/usr/bin/sudo",
+        addr: "",
+        ses: Some(36),
+        auid: Some(1102),
+        ..SSHD
+    };
+    let start = Told {
+        kind: AuthKind::SessionStart,
+        ms: 1,
+        acct: "root",
+        ..sudo
+    };
+    let all = run(&[sudo, start], 100);
+    assert_eq!(shown(all[0].actor.as_ref().unwrap()), "alice");
+    assert_eq!(shown(&all[0].user), "root");
+}
+
+#[test]
 fn su_that_failed_names_the_account_it_wanted() {
     let su = Told {
         exe: "/usr/bin/su",
