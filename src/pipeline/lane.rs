@@ -73,6 +73,8 @@ struct State {
     desk: Desk,
     /// Events that began before this offset have gone out already.
     told_before: i64,
+    /// Place and length of the bytes refused last: a JSON document with many bad lines is one dead letter.
+    refused: Option<(usize, usize)>,
 }
 
 impl Lane {
@@ -86,6 +88,7 @@ impl Lane {
                 stats: Stats::default(),
                 desk: Desk::default(),
                 told_before: i64::MIN,
+                refused: None,
             },
         }
     }
@@ -98,6 +101,7 @@ impl Lane {
             flows,
             state,
         } = self;
+        state.refused = None;
         state.stats.records += 1;
         state.stats.bytes += input.value.len() as u64;
         let mut call = Call { now, intel, out };
@@ -224,7 +228,8 @@ impl State {
             Ok(record) => record,
             Err(reject) => return self.refuse(reject, line.raw, input, call),
         };
-        let host = match record.node.or(line.host).or(input.host) {
+        let node = record.node.filter(|node| !node.is_empty());
+        let host = match node.or(line.host).or(input.host) {
             Some(name) => self.host(name, call),
             None => self.unnamed_host(input, call),
         };
@@ -237,6 +242,10 @@ impl State {
 
     fn refuse(&mut self, reject: Reject, raw: &[u8], input: &Input<'_>, call: &mut Call<'_>) {
         self.stats.rejects[reject.index()] += 1;
+        let bytes = Some((raw.as_ptr() as usize, raw.len()));
+        if std::mem::replace(&mut self.refused, bytes) == bytes {
+            return;
+        }
         if input.offset >= self.told_before {
             let host = input.host.or(input.key).unwrap_or_default();
             call.out.dead_letter(reject, host, raw, input.offset);

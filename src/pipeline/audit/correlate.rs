@@ -38,6 +38,9 @@ const LONE_SETTLES: i64 = 5;
 /// Stamps of events that went out, to know a line that comes after.
 const REMEMBERED: usize = 128;
 
+/// A part of an event this far behind is of one that went out, or whose beginning was lost.
+const LATE_MS: i64 = 10_000;
+
 /// How many lines a host counts as disorderly after one came out of order.
 const DISORDER_LINES: u64 = 4096;
 
@@ -119,7 +122,7 @@ impl HostBuffer {
         self.newest = self.newest.max(record.stamp.time);
         let (at, found) = self.place(record.stamp);
         if !found {
-            if record.stamp <= self.last_released && self.released.contains(&record.stamp) {
+            if self.is_late(record) {
                 // What closed it too early was an order that EOE does not vouch for.
                 self.disorder_until = self.lines + DISORDER_LINES;
                 return Push::Late;
@@ -217,6 +220,17 @@ impl HostBuffer {
         self.released.push_back(event.stamp);
         self.last_released = self.last_released.max(event.stamp);
         Some(event)
+    }
+
+    /// A record of an event that went out: one of the stamps remembered, or a part of a system call that
+    /// does not begin it and is far behind what goes out now.
+    fn is_late(&self, record: &Record<'_>) -> bool {
+        let straggles = record.kind.is_part_of_syscall() || record.kind == RecordType::EOE;
+        let newest = self.released.back().copied().unwrap_or_default();
+        (record.stamp <= self.last_released && self.released.contains(&record.stamp))
+            || (straggles
+                && record.kind != RecordType::SYSCALL
+                && newest.time.since(record.stamp.time) > LATE_MS)
     }
 
     /// Where the event of this stamp stands, or should.

@@ -142,6 +142,18 @@ fn a_line_after_its_event_is_late() {
 }
 
 #[test]
+fn a_part_far_behind_is_late_even_when_its_stamp_is_forgotten() {
+    let mut buffer = HostBuffer::default();
+    for n in 1..400 {
+        for line in event(n * 100, n as u64, true) {
+            push(&mut buffer, &line);
+        }
+        pop(&mut buffer);
+    }
+    assert_eq!(push(&mut buffer, &event(500, 5, true)[2]), Push::Late);
+}
+
+#[test]
 fn it_goes_on_from_its_saved_form_at_every_line() {
     let lines: Vec<String> = (1..60)
         .flat_map(|n| event(1000 + n as i64 * 7, n, n % 3 == 0))

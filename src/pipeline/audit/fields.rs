@@ -132,7 +132,7 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Field<'a>> {
         let mut rest = self.rest;
         loop {
-            let start = rest.iter().position(|b| !is_space(*b))?;
+            let start = rest.iter().position(|b| !is_space(*b) && *b != b'(')?;
             rest = &rest[start..];
             let (mut end, mut word) = (0, 0u64);
             let stop = loop {

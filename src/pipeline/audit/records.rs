@@ -140,10 +140,22 @@ pub fn read_auth<'b>(
     record
 }
 
+/// Before 2007 audit-userspace wrote `(hostname=h, addr=a, terminal=t res=success)`.
+fn without_brackets(raw: Raw<'_>) -> Raw<'_> {
+    match raw {
+        Raw::Bare(text) if !text.contains(&b'(') => {
+            let text = text.strip_suffix(b")").unwrap_or(text);
+            Raw::Bare(text.strip_suffix(b",").unwrap_or(text))
+        }
+        raw => raw,
+    }
+}
+
 fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, outer: bool) {
     // LOGIN names the old values first, as `old-auid=` or `old auid=` (kernel/auditsc.c,
     // audit_log_set_loginuid): the last of a name is the new one.
     for Field { word, raw, .. } in Fields::new(body) {
+        let raw = if outer { raw } else { without_brackets(raw) };
         match word {
             key::PID => record.pid = raw.id(),
             key::UID if outer => record.user.id = raw.id(),
@@ -218,6 +230,21 @@ mod tests {
         assert_eq!(record.address, Some(b"203.0.113.66".as_slice()));
         assert_eq!((record.hostname, record.success), (None, Some(false)));
         assert_eq!(record.login_user, Account::default());
+    }
+
+    #[test]
+    fn the_form_in_brackets_is_read() {
+        let body = b"user pid=2 uid=0 auid=0 msg='PAM: session open acct=\"root\" : exe=\"/usr/sbin/crond\" (hostname=h.example, addr=192.0.2.1, terminal=cron res=success)'";
+        let bump = Bump::new();
+        let record = read_auth(AuthKind::SessionStart, STAMP, body, &bump);
+        assert_eq!(
+            (record.hostname, record.address),
+            (Some(b"h.example".as_slice()), Some(b"192.0.2.1".as_slice()))
+        );
+        assert_eq!(
+            (record.account, record.success),
+            (Some(b"root".as_slice()), Some(true))
+        );
     }
 
     #[test]

@@ -33,6 +33,8 @@ struct Source {
     /// Offset of the input record behind the first failure.
     offset: i64,
     failures: u32,
+    /// Failures of windows before this one, which were told.
+    earlier: u32,
     /// Told as medium; getting in after that is still worth an alert.
     told: bool,
     names: Vec<Box<str>>,
@@ -66,7 +68,7 @@ impl Guesses {
         };
         if logon.success {
             let guessed = self.take_source(ip, rule).filter(|source| {
-                source.failures >= rule.failures
+                (source.failures >= rule.failures || source.earlier > 0)
                     && logon.stamp.time.since(source.newest) <= rule.window_ms
             });
             if let Some(source) = guessed {
@@ -82,11 +84,16 @@ impl Guesses {
             newest: logon.stamp.time,
             offset,
             failures: 0,
+            earlier: 0,
             told: false,
             names: Vec::new(),
             evidence: Vec::new(),
         });
+
         let old = (source.failures > 0).then(|| source.due(rule));
+        if source.told && logon.stamp.time.since(source.first) > rule.window_ms {
+            source.begin_window(logon.stamp.time, offset);
+        }
         // What is told later can have begun earlier.
         source.offset = source.offset.min(offset);
         source.add(logon);
@@ -150,6 +157,24 @@ impl Guesses {
 }
 
 impl Source {
+    /// A source that never stops is told once a window, and does not hold its first record for ever.
+    fn begin_window(&mut self, time: Timestamp, offset: i64) {
+        *self = Source {
+            first: time,
+            newest: self.newest,
+            offset,
+            failures: 0,
+            earlier: self.earlier.saturating_add(self.failures),
+            told: false,
+            names: Vec::new(),
+            evidence: Vec::new(),
+        };
+    }
+
+    fn all_failures(&self) -> u32 {
+        self.failures.saturating_add(self.earlier)
+    }
+
     fn add(&mut self, logon: &Logon) {
         self.newest = self.newest.max(logon.stamp.time);
         self.failures = self.failures.saturating_add(1);
@@ -210,12 +235,12 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         time: logon.stamp.time,
         title: format!(
             "{ip} got in as {who} after {} failed logons",
-            source.failures
+            source.all_failures()
         ),
         message: format!(
             "{ip} failed to log on to {} {} times (as {}) and then got in as {who} by {}.",
             shown_host(&logon.host),
-            source.failures,
+            source.all_failures(),
             source.names(),
             logon.service
         ),
@@ -223,7 +248,7 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         src_ip: Some(ip),
         first_seen: source.first,
         evidence,
-        evidence_total: source.failures + 1,
+        evidence_total: source.all_failures() + 1,
         hits: Vec::new(),
     }
 }
@@ -370,6 +395,26 @@ mod tests {
         assert_eq!((alerts.len(), alerts[0].evidence_total), (1, 7));
         let slow: Vec<_> = (0..5).map(|n| logon(n * 540_000, false)).collect();
         assert!(run(&slow).is_empty());
+    }
+
+    #[test]
+    fn a_source_that_never_stops_is_told_once_a_window_and_is_not_read_again_from_its_first_day() {
+        let mut guesses = Guesses::default();
+        let mut alerts = Vec::new();
+        for n in 0..300i64 {
+            let failed = logon(n * 30_000, false);
+            guesses.advance(failed.stamp.time, "web01", &RULE, &mut |alert| {
+                alerts.push(alert)
+            });
+            guesses.take(&failed, n, &RULE, 100, &mut |alert| alerts.push(alert));
+            assert!(guesses.first_offset() >= Some(n - 45));
+        }
+        assert!((10..=15).contains(&alerts.len()), "{}", alerts.len());
+        guesses.take(&logon(300 * 30_000, true), 300, &RULE, 100, &mut |alert| {
+            alerts.push(alert)
+        });
+        let high = alerts.last().unwrap();
+        assert_eq!((high.severity, high.evidence_total), (Severity::High, 301));
     }
 
     #[test]

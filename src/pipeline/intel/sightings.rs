@@ -9,12 +9,18 @@ use crate::model::{Flow, Hit, Indicator, Logon, Process};
 
 use super::IntelSet;
 
+/// Hits of one event that are told: one argument can hold an address ten thousand times.
+const MOST_HITS: usize = 64;
+
 /// Hits in the arguments of a program start.
 pub fn process(set: &IntelSet, process: &Process<'_>, hits: &mut Vec<Hit>) {
     if set.is_empty() {
         return;
     }
     for (i, arg) in process.argv.iter().enumerate() {
+        if hits.len() >= MOST_HITS {
+            return;
+        }
         text(set, arg, &|| format!("unmapped.argv[{i}]"), hits);
     }
 }
@@ -68,6 +74,9 @@ fn whole(observed: &str, field: &str, indicator: Indicator) -> Hit {
 
 fn text(set: &IntelSet, text: &[u8], field: &dyn Fn() -> String, hits: &mut Vec<Hit>) {
     set.text(text, &mut |span, indicator| {
+        if hits.len() >= MOST_HITS {
+            return;
+        }
         hits.push(Hit {
             field: field().into(),
             observed: String::from_utf8_lossy(&text[span.clone()]).into(),

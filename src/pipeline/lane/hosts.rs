@@ -29,6 +29,8 @@ pub struct Host {
     pub guesses: Guesses,
     /// Arrival clock at its newest line.
     pub arrived: Timestamp,
+    /// Time of the event that went out last. The newest time seen may be a stamp of a wrong clock.
+    pub released: Timestamp,
     /// The lane's count of lines at its newest.
     seen: u64,
 }

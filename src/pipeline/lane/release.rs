@@ -84,7 +84,7 @@ impl State {
         let (host, desk, mut teller) = self.split(host, true, call);
         let silent = now.since(host.arrived);
         if silent > 0 && host.buffer.is_empty() {
-            let time = host.buffer.newest().plus(silent);
+            let time = host.released.plus(silent);
             desk.advance(host, time, &mut teller);
         }
     }
@@ -99,6 +99,7 @@ impl State {
         self.stats.incomplete += cut.is_some() as u64;
         let tell = event.first_offset >= self.told_before;
         let (host, desk, mut teller) = self.split(host, tell, call);
+        host.released = event.stamp.time;
         desk.advance(host, event.stamp.time, &mut teller);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);

@@ -168,6 +168,29 @@ fn what_is_no_line_is_a_dead_letter_as_it_came() {
 }
 
 #[test]
+fn a_document_with_many_bad_lines_is_one_dead_letter() {
+    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut lane = Lane::new(settings());
+    let document = format!("{{\"message\":\"{}\"}}", "junk\\n".repeat(4000));
+    lane.step(
+        Timestamp(0),
+        input(document.as_bytes(), 0),
+        &intel,
+        &mut out,
+    );
+    assert_eq!(out.len(), 1);
+    assert_eq!(out.iter().next().unwrap().value, document.as_bytes());
+    assert_eq!(lane.stats().rejects[Reject::NotAudit.index()], 4000);
+    lane.step(
+        Timestamp(0),
+        input(document.as_bytes(), 1),
+        &intel,
+        &mut out,
+    );
+    assert_eq!(out.len(), 2);
+}
+
+#[test]
 fn the_offset_to_commit_stays_at_the_first_open_event() {
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
     let mut lane = Lane::new(settings());

@@ -14,6 +14,16 @@ pub const GRACE_MS: i64 = 120_000;
 /// Records of one logon that are kept by name; a guesser can make more.
 const MOST_RECORDS: usize = 32;
 
+/// Bytes of a name, path or terminal that are kept: no system has longer names of accounts.
+const MOST_TEXT: usize = 256;
+
+/// Bytes of a command line that are kept.
+const MOST_COMMAND: usize = 4096;
+
+fn kept(text: &[u8], most: usize) -> Box<[u8]> {
+    text[..text.len().min(most)].into()
+}
+
 /// The pieces of one connection, sudo, su or cron job, by the process that asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -79,7 +89,7 @@ impl Attempt {
         }
         if let Some(exe) = record.exe {
             self.service = service_of(Some(exe));
-            self.exe = Some(exe.into());
+            self.exe = Some(kept(exe, MOST_TEXT));
         }
         self.join_user(record);
         if let Some(ip) = record.address.and_then(read_ip) {
@@ -88,10 +98,16 @@ impl Attempt {
         if let Some(host) = record.hostname
             && read_ip(host).is_none()
         {
-            self.src_host = Some(String::from_utf8_lossy(host).into());
+            self.src_host = Some(String::from_utf8_lossy(&kept(host, MOST_TEXT)).into());
         }
-        self.terminal = record.terminal.map(Into::into).or(self.terminal.take());
-        self.command = record.command.map(Into::into).or(self.command.take());
+        self.terminal = record
+            .terminal
+            .map(|text| kept(text, MOST_TEXT))
+            .or(self.terminal.take());
+        self.command = record
+            .command
+            .map(|text| kept(text, MOST_COMMAND))
+            .or(self.command.take());
         self.session = record.session.or(self.session);
         if record.kind == AuthKind::Authentication {
             self.method = method_of(record).or(self.method);
@@ -108,7 +124,7 @@ impl Attempt {
             // "(unknown)"; the name as typed is in USER_AUTH.
             Some(b"(invalid user)" | b"(unknown)" | b"(unknown user)") => self.unknown_user = true,
             Some(account) => {
-                self.account = Some(account.into());
+                self.account = Some(kept(account, MOST_TEXT));
                 match record.kind {
                     AuthKind::SessionStart => self.target = self.account.clone(),
                     AuthKind::Authentication | AuthKind::Account => {
@@ -121,7 +137,7 @@ impl Attempt {
         }
         let fill = |known: &mut Principal, id: Option<u32>, name: Option<&[u8]>| {
             known.id = id.or(known.id);
-            known.name = name.map(Into::into).or(known.name.take());
+            known.name = name.map(|name| kept(name, MOST_TEXT)).or(known.name.take());
         };
         fill(
             &mut self.login_user,
@@ -259,11 +275,13 @@ pub fn service_of(exe: Option<&[u8]>) -> Box<str> {
         .unwrap_or_default();
     match name {
         b"sshd-session" | b"sshd-auth" => "sshd".into(),
-        name => String::from_utf8_lossy(name).into(),
+        name => String::from_utf8_lossy(&kept(name, MOST_TEXT)).into(),
     }
 }
 
 pub fn read_ip(text: &[u8]) -> Option<IpAddr> {
+    // `fe80::1%eth0`: the interface is the host's own.
+    let text = text.split(|&b| b == b'%').next()?;
     let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
     Some(ip.to_canonical())
 }

@@ -9,7 +9,7 @@
 //!
 //! It refuses to guess: what no record told stays unknown, but for the root of a sudo that failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,15 @@ use crate::model::{Due, EventUid, Logon, Timestamp};
 
 use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
+
+/// Ends of sessions that are remembered.
+const MOST_ENDED: usize = 256;
+
+/// Records of a logon that come after it was told (USER_LOGIN after USER_START) come within this.
+const AFTERMATH_MS: i64 = 10_000;
+
+/// The same session started twice: by the parts of one program, not by a process id that came round.
+const TWICE_MS: i64 = 5_000;
 
 /// An open session: what its end must tell again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +50,10 @@ pub struct Logons {
     by_number: BTreeSet<(Option<u32>, u32)>,
     by_order: BTreeMap<u64, u32>,
     order: u64,
+    /// Sessions that ended a short while ago: sshd and PAM each tell the end.
+    ended: VecDeque<(u32, Option<u32>, Timestamp)>,
+    /// When sessions opened a short while ago, and the offset at which reading them again begins.
+    opened: VecDeque<(Timestamp, i64)>,
     /// Attempts and sessions that were let go because a bound was reached.
     pub dropped: u64,
 }
@@ -78,7 +91,7 @@ impl Logons {
         if record.kind == AuthKind::SessionEnd {
             return self.end(pid, record, context, tell);
         }
-        if self.belongs_to_a_session(pid, record) {
+        if is_no_logon(record.exe) || self.belongs_to_a_session(pid, record) {
             return;
         }
         let fits = self.attempts.get(&pid).map(|attempt| attempt.takes(record));
@@ -115,6 +128,10 @@ impl Logons {
         context: &mut Context<'_>,
         tell: &mut dyn FnMut(Decided),
     ) {
+        let old = |time: Timestamp| now.since(time) > AFTERMATH_MS;
+        while self.opened.front().is_some_and(|(time, _)| old(*time)) {
+            self.opened.pop_front();
+        }
         while let Some(pid) = self.due.pop(now) {
             self.tell_failed(pid, context, tell);
             match self.attempts.get(&pid) {
@@ -136,10 +153,12 @@ impl Logons {
         }
     }
 
-    /// Offset of the oldest record of a logon that has not been told.
+    /// Offset from which a logon has to be read again: one that has not been told, or one that was, with
+    /// records of it that may still come.
     pub fn first_offset(&self) -> Option<i64> {
         let open = self.attempts.values().filter(|attempt| !attempt.told);
-        open.map(|attempt| attempt.offset).min()
+        let opened = self.opened.iter().map(|(_, offset)| *offset);
+        open.map(|attempt| attempt.offset).chain(opened).min()
     }
 
     pub fn sessions(&self) -> usize {
@@ -159,7 +178,14 @@ impl Logons {
             })
         };
         match record.kind {
-            AuthKind::Login | AuthKind::SessionStart => told(&pid),
+            AuthKind::Login => told(&pid),
+            AuthKind::SessionStart => {
+                let started = |session: &Session| {
+                    record.stamp.time.since(session.logon.stamp.time) <= TWICE_MS
+                        && (session.logon.user.name.as_deref() == record.account)
+                };
+                told(&pid) && self.sessions.get(&pid).is_some_and(started)
+            }
             AuthKind::Credentials => {
                 let of_session = (record.session, 0)..=(record.session, u32::MAX);
                 !self.attempts.contains_key(&pid)
@@ -189,6 +215,10 @@ impl Logons {
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
         self.keep_session(pid, logon.clone(), context.most);
+        self.opened.push_back((record.stamp.time, attempt.offset));
+        if self.opened.len() > context.most {
+            self.opened.pop_front();
+        }
         tell(Decided {
             logon,
             offset: attempt.offset,
@@ -224,11 +254,23 @@ impl Logons {
         context: &mut Context<'_>,
         tell: &mut dyn FnMut(Decided),
     ) {
+        if is_no_logon(record.exe) {
+            return;
+        }
         let service = service_of(record.exe);
         let session = match self.sessions.get(&pid) {
             Some(session) if session.logon.service == service => self.take_session(pid),
             _ => None,
         };
+        let ended = (pid, record.session);
+        if session.is_none() && self.has_ended(ended, record.stamp.time) {
+            return;
+        }
+        if self.ended.len() == MOST_ENDED {
+            self.ended.pop_front();
+        }
+        self.ended
+            .push_back((pid, record.session, record.stamp.time));
         let mut end = match session {
             Some(Session { logon, .. }) => Logon {
                 duration_ms: Some(record.stamp.time.since(logon.stamp.time)),
@@ -253,6 +295,13 @@ impl Logons {
             logon: end,
             offset: context.offset,
         });
+    }
+
+    /// Red Hat's sshd tells an end three times: USER_END of the login, USER_LOGOUT, USER_END of PAM.
+    fn has_ended(&self, of: (u32, Option<u32>), now: Timestamp) -> bool {
+        self.ended
+            .iter()
+            .any(|(pid, session, time)| (*pid, *session) == of && now.since(*time) <= GRACE_MS)
     }
 
     /// Tells an attempt that failed, or that did no more than run a command.
@@ -331,6 +380,26 @@ impl Logons {
             self.close(pid, context, tell);
         }
     }
+}
+
+/// Programs that ask PAM and log nobody on: helpers of those that do, tools that change an account, and
+/// the user manager that systemd starts beside each logon.
+fn is_no_logon(exe: Option<&[u8]>) -> bool {
+    matches!(
+        &*service_of(exe),
+        "unix_chkpwd"
+            | "polkit-agent-helper-1"
+            | "passwd"
+            | "chpasswd"
+            | "chage"
+            | "chfn"
+            | "chsh"
+            | "useradd"
+            | "usermod"
+            | "userdel"
+            | "systemd"
+            | "systemd-executor"
+    )
 }
 
 /// Shown by a [`Principal`] in words.

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// More users than this do not log on to one host; what comes after stays a number.
 const MOST: usize = 4096;
 
+/// A longer name is none of an account.
+const MOST_BYTES: usize = 256;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     by_id: BTreeMap<u32, Box<[u8]>>,
@@ -17,6 +20,9 @@ pub struct Names {
 
 impl Names {
     pub fn learn(&mut self, id: u32, name: &[u8]) {
+        if name.len() > MOST_BYTES {
+            return;
+        }
         let known = self.by_id.get(&id);
         if known.is_some_and(|known| &**known == name)
             || (known.is_none() && self.by_id.len() >= MOST)
