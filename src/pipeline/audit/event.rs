@@ -60,10 +60,13 @@ pub struct Event {
     bytes: Vec<u8>,
     has_syscall: bool,
     has_part_of_syscall: bool,
+    has_execve: bool,
+    has_cwd: bool,
     has_proctitle: bool,
     has_eoe: bool,
     has_daemon: bool,
-    promises_kept: bool,
+    paths: u32,
+    arguments: execve::Tally,
     /// `items=` of the SYSCALL record: how many PATH records belong to it.
     items: u32,
     /// The SYSCALL record is an execve or execveat that succeeded.
@@ -84,10 +87,13 @@ impl Event {
             bytes: Vec::new(),
             has_syscall: false,
             has_part_of_syscall: false,
+            has_execve: false,
+            has_cwd: false,
             has_proctitle: false,
             has_eoe: false,
             has_daemon: false,
-            promises_kept: false,
+            paths: 0,
+            arguments: execve::Tally::default(),
             items: 0,
             started_a_program: false,
             rank: 0,
@@ -137,6 +143,12 @@ impl Event {
             self.items = items(record.body);
             self.started_a_program = started_a_program(record.body);
         }
+        self.paths += (kind == RecordType::PATH) as u32;
+        if kind == RecordType::EXECVE {
+            self.has_execve = true;
+            self.arguments.add(record.body);
+        }
+        self.has_cwd |= kind == RecordType::CWD;
         self.has_proctitle |= kind == RecordType::PROCTITLE;
         self.has_eoe |= kind == RecordType::EOE;
         self.has_part_of_syscall |= kind.is_part_of_syscall();
@@ -210,39 +222,29 @@ impl Event {
         if cut.is_none() {
             return Completeness::default();
         }
-        let paths = self.bodies(RecordType::PATH).count() as u32;
         Completeness {
             cut,
             no_syscall: self.has_part_of_syscall && !self.has_syscall,
-            no_execve: self.started_a_program && self.body(RecordType::EXECVE).is_none(),
+            no_execve: self.started_a_program && !self.has_execve,
             no_proctitle: self.has_part_of_syscall && !self.has_proctitle,
             args_missing: 0,
-            paths_missing: self.items.saturating_sub(paths),
+            paths_missing: self.items.saturating_sub(self.paths),
         }
     }
 
-    fn keeps_promises(&mut self) -> bool {
-        if !self.promises_kept {
-            let paths = || self.bodies(RecordType::PATH).count() as u32;
-            self.promises_kept =
-                (self.items == 0 || paths() >= self.items) && self.has_its_arguments();
-        }
-        self.promises_kept
+    /// Counted, never searched: an event may have a million records.
+    fn keeps_promises(&self) -> bool {
+        let has_its_arguments = match self.has_execve {
+            true => self.arguments.is_complete(),
+            false => !self.started_a_program,
+        };
+        self.paths >= self.items && has_its_arguments
     }
 
     /// PROCTITLE where the host writes it, and CWD where there are paths (audit_alloc_name in
     /// kernel/auditsc.c takes both). A rule may exclude either, so they are waited for, not promised.
     fn has_what_it_mostly_has(&self, habits: Habits) -> bool {
-        (self.has_proctitle || habits.no_proctitle)
-            && (self.items == 0 || self.body(RecordType::CWD).is_some())
-    }
-
-    fn has_its_arguments(&self) -> bool {
-        if self.body(RecordType::EXECVE).is_some() {
-            execve::is_complete(self.bodies(RecordType::EXECVE))
-        } else {
-            !self.started_a_program
-        }
+        (self.has_proctitle || habits.no_proctitle) && (self.items == 0 || self.has_cwd)
     }
 }
 

@@ -5,8 +5,11 @@
 //! a1[1]=…`, where LEN is the length as printed (twice the bytes when in hex). Nothing else is a
 //! source of arguments: PROCTITLE is cut and can be stale.
 
+use std::collections::BTreeMap;
+
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use serde::{Deserialize, Serialize};
 
 use super::fields::{Field, Fields, Raw};
 
@@ -98,51 +101,67 @@ fn join<'b>(parts: &[(u32, u32, Raw<'b>)], bump: &'b Bump) -> &'b [u8] {
     whole.into_bump_slice()
 }
 
-/// Whether every argument that `argc` promises is there, to its last byte.
-pub fn is_complete<'a>(bodies: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
-    let mut one = bodies.clone();
-    if let (Some(body), None) = (one.next(), one.next())
-        && let Some(complete) = one_record_is_complete(body)
-    {
-        return complete;
-    }
-    let mut promised = None;
-    // argument, bytes printed so far, bytes promised
-    let mut seen: Vec<(u32, u64, Option<u64>)> = Vec::new();
-    for Field { key, raw, .. } in bodies.flat_map(Fields::new) {
-        match read_name(key) {
-            Some(Name::Count) => promised = raw.number::<usize>(),
-            Some(Name::Part(arg, _)) => entry(&mut seen, arg).1 += raw.text().len() as u64,
-            Some(Name::Length(arg)) => entry(&mut seen, arg).2 = raw.number(),
-            None => {}
-        }
-    }
-    let whole = seen
-        .iter()
-        .filter(|(_, have, want)| want.is_none_or(|want| *have >= want))
-        .count();
-    promised.is_some_and(|promised| whole >= promised)
+/// What an event's EXECVE records have brought so far, counted record by record: an event of very many
+/// records must not be read anew for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    promised: Option<u64>,
+    /// Arguments that are there to their last byte.
+    whole: u64,
+    /// Of arguments in parts: bytes printed so far, and bytes promised.
+    parts: BTreeMap<u32, (u64, Option<u64>)>,
 }
 
-fn entry(seen: &mut Vec<(u32, u64, Option<u64>)>, arg: u32) -> &mut (u32, u64, Option<u64>) {
-    let at = seen.binary_search_by_key(&arg, |&(arg, _, _)| arg);
-    let at = at.unwrap_or_else(|at| {
-        seen.insert(at, (arg, 0, None));
-        at
-    });
-    &mut seen[at]
+impl Tally {
+    /// Counts one more record.
+    pub fn add(&mut self, body: &[u8]) {
+        if *self == Tally::default()
+            && let Some(argc) = one_record_is_complete(body)
+        {
+            self.promised = Some(argc);
+            self.whole = argc;
+            return;
+        }
+        for Field { key, raw, .. } in Fields::new(body) {
+            match read_name(key) {
+                Some(Name::Count) => self.promised = raw.number(),
+                Some(Name::Part(arg, _)) if key.ends_with(b"]") => {
+                    self.part(arg, raw.text().len() as u64, None);
+                }
+                Some(Name::Part(..)) => self.whole += 1,
+                Some(Name::Length(arg)) => self.part(arg, 0, raw.number()),
+                None => {}
+            }
+        }
+    }
+
+    /// Every argument that `argc` promises is there.
+    pub fn is_complete(&self) -> bool {
+        self.promised.is_some_and(|promised| self.whole >= promised)
+    }
+
+    fn part(&mut self, arg: u32, bytes: u64, promised: Option<u64>) {
+        let whole = |(have, want): (u64, Option<u64>)| want.is_some_and(|want| have >= want);
+        let entry = self.parts.entry(arg).or_default();
+        let before = whole(*entry);
+        entry.0 = entry.0.saturating_add(bytes);
+        entry.1 = promised.or(entry.1);
+        self.whole += (!before && whole(*entry)) as u64;
+    }
 }
 
 /// The common case without a look at each argument: one record whose last field is the last of
-/// `argc`. `None`: it is not that simple.
-fn one_record_is_complete(body: &[u8]) -> Option<bool> {
+/// `argc`; gives `argc`. `None`: it is not that simple.
+fn one_record_is_complete(body: &[u8]) -> Option<u64> {
     let rest = body.strip_prefix(b"argc=")?;
     let (argc, _) = read_index(rest)?;
     // A value holds no space: the kernel would have written it in hex.
     let last = memchr::memrchr(b' ', body)? + 1;
     let end = memchr::memchr(b'=', &body[last..])?;
     match read_name(&body[last..last + end])? {
-        Name::Part(arg, 0) if !body[last..last + end].ends_with(b"]") => Some(arg + 1 >= argc),
+        Name::Part(arg, 0) if !body[last..last + end].ends_with(b"]") && arg + 1 == argc => {
+            Some(argc.into())
+        }
         _ => None,
     }
 }
@@ -156,7 +175,11 @@ mod tests {
         let bump = Bump::new();
         let arguments = assemble(bodies.iter().copied(), &bump);
         let list = arguments.list.iter().map(|arg| arg.to_vec()).collect();
-        (list, arguments.missing, is_complete(bodies.iter().copied()))
+        {
+            let mut tally = Tally::default();
+            bodies.iter().for_each(|body| tally.add(body));
+            (list, arguments.missing, tally.is_complete())
+        }
     }
 
     fn texts(list: &[Vec<u8>]) -> Vec<&str> {

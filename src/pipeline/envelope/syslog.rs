@@ -1,47 +1,96 @@
-//! The head of a syslog line: RFC 3164, RFC 5424, and rsyslog's file formats.
+//! The head of a syslog line: RFC 3164, RFC 5424, rsyslog's and syslog-ng's file formats, and the
+//! kernel's own `audit:` lines.
 //!
-//! Only what stands before `node=` or `type=` is looked at, and only for the host in it.
-
-use memchr::memmem;
+//! An audit line counts only where the message begins. Anywhere else it is text that a program wrote,
+//! perhaps of a stranger's choosing (sshd logs the name of a user that does not exist), and must not
+//! become a record.
 
 /// The host, and the line from `node=` or `type=` on. A text without either comes back as it is.
 pub fn strip(raw: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let Some(at) = find_start(raw) else {
-        return (None, raw);
+    let (host, message) = head(strip_priority(raw));
+    match audit_line(message) {
+        Some(line) => (host, line),
+        None => (None, raw),
+    }
+}
+
+/// The host of a syslog head, and the message behind the tag.
+fn head(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let (first, rest) = word(text);
+    if first == b"1" {
+        return rfc5424(rest);
+    }
+    let rest = if is_month(first) {
+        // Mmm dd hh:mm:ss
+        word(word(rest).1).1
+    } else if first.first().is_some_and(u8::is_ascii_digit) && first.contains(&b'T') {
+        rest
+    } else {
+        return (None, text);
     };
-    (host(&raw[..at]), &raw[at..])
+    let (host, message) = word(rest);
+    if host.ends_with(b":") {
+        // A tag in its place: the sender left the host out.
+        return (None, message);
+    }
+    let (tag, message) = word(message);
+    match tag.ends_with(b":") {
+        true => (some(host), message),
+        false => (None, text),
+    }
 }
 
-fn find_start(raw: &[u8]) -> Option<usize> {
-    let at_type = memmem::find_iter(raw, b"type=").find(|&at| at == 0 || raw[at - 1] == b' ')?;
-    // `node=NAME ` directly before it is a part of the line.
-    let before = raw[..at_type].trim_ascii_end();
-    let word = before.iter().rposition(|&b| b == b' ').map_or(0, |i| i + 1);
-    Some(if before[word..].starts_with(b"node=") {
-        word
-    } else {
-        at_type
-    })
+/// Behind the version: TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG
+fn rfc5424(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let (host, rest) = word(word(text).1);
+    let rest = word(word(word(rest).1).1).1;
+    let message = match rest.strip_prefix(b"[") {
+        // Elements end at a bracket that stands before a space; quoted brackets are escaped.
+        Some(data) => data
+            .windows(2)
+            .position(|pair| pair == b"] ")
+            .map_or(&[][..], |end| &data[end + 2..]),
+        None => word(rest).1,
+    };
+    let message = message.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(message);
+    (some(host), message)
 }
 
-fn host(head: &[u8]) -> Option<&[u8]> {
-    let head = strip_priority(head);
-    let mut words = head.split(|&b| b == b' ').filter(|word| !word.is_empty());
-    let first = words.next()?;
-    let host = if first == b"1" {
-        // RFC 5424: VERSION TIMESTAMP HOSTNAME …
-        words.nth(1)
-    } else if is_month(first) {
-        // RFC 3164: Mmm dd hh:mm:ss HOSTNAME TAG:
-        words.nth(2)
-    } else if first[0].is_ascii_digit() && first.contains(&b'T') {
-        // rsyslog's RSYSLOG_FileFormat, syslog-ng's ISODATE
-        words.next()
-    } else {
-        None
-    }?;
-    // A tag in its place ends with a colon: the sender left the host out.
-    (host != b"-" && !host.ends_with(b":")).then_some(host)
+/// `type=…` or `node=…` where the message begins, behind `[  12.345] ` and `audit: ` of the kernel.
+fn audit_line(message: &[u8]) -> Option<&[u8]> {
+    let message = message.trim_ascii_start();
+    if message.starts_with(b"type=") || message.starts_with(b"node=") {
+        return Some(message);
+    }
+    let rest = match message.strip_prefix(b"[") {
+        Some(rest) => {
+            let end = rest.iter().position(|&b| b == b']')?;
+            let is_time = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b' ');
+            rest[..end]
+                .iter()
+                .all(is_time)
+                .then_some(&rest[end + 1..])?
+        }
+        None => message,
+    };
+    let (tag, rest) = word(rest);
+    let known = matches!(
+        tag,
+        b"audit:" | b"audispd:" | b"auditd:" | b"audisp-syslog:" | b"kernel:"
+    );
+    let begins = rest.starts_with(b"type=") || rest.starts_with(b"node=");
+    (known && begins).then_some(rest)
+}
+
+/// The next word and what follows it.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = text.trim_ascii_start();
+    let end = text.iter().position(|&b| b == b' ').unwrap_or(text.len());
+    (&text[..end], text[end..].trim_ascii_start())
+}
+
+fn some(host: &[u8]) -> Option<&[u8]> {
+    (!host.is_empty() && host != b"-").then_some(host)
 }
 
 fn strip_priority(head: &[u8]) -> &[u8] {
@@ -60,4 +109,51 @@ fn is_month(word: &[u8]) -> bool {
         b"Dec",
     ];
     MONTHS.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LINE: &[u8] = b"type=CWD msg=audit(1.000:1): cwd=\"/\"";
+
+    #[test]
+    fn the_kernels_own_lines_are_read() {
+        for head in [
+            &b"audit: "[..],
+            b"[   12.345678] audit: ",
+            b"Nov 22 03:40:11 web01 kernel: ",
+            b"Nov 22 03:40:11 web01 kernel: [   12.345678] audit: ",
+        ] {
+            let line = [head, LINE].concat();
+            assert_eq!(strip(&line).1, LINE, "{}", String::from_utf8_lossy(&line));
+        }
+    }
+
+    #[test]
+    fn what_a_program_quotes_is_no_record() {
+        for head in [
+            &b"Nov 22 03:40:11 web01 sshd[99]: Invalid user x "[..],
+            b"Nov 22 03:40:11 web01 sshd[99]: Invalid user x: ",
+            b"2019-03-02T00:10:06+00:00 web01 sshd: Invalid user audit: ",
+            b"<13>1 2019-03-02T00:10:06Z web01 sshd 99 - - Invalid user ",
+            b"sshd: ",
+        ] {
+            let line = [head, LINE].concat();
+            assert_eq!(
+                strip(&line),
+                (None, line.as_slice()),
+                "{}",
+                String::from_utf8_lossy(&line)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(text: Vec<u8>) {
+            strip(&text);
+        }
+    }
 }

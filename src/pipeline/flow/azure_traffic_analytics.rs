@@ -192,6 +192,12 @@ fn peer(entry: &str) -> Option<Peer> {
 }
 
 /// `['1.2.3.4', '5.6.7.8']`, `1.2.3.4|1|0|… 5.6.7.8|…`, a JSON array, or a single address.
+/// Public addresses of one row; Azure's own rows list a few dozen at the most.
+const MOST_PEERS: usize = 1024;
+
+/// Bytes of a region, a machine or a rule that are kept.
+const MOST_TEXT: usize = 256;
+
 fn peers(cell: Cell<'_>) -> Vec<Peer> {
     let apart = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '\'' | '"' | ';');
     match cell {
@@ -208,6 +214,9 @@ pub fn read(row: &Row<'_>, internal: &[IpNet], each: &mut dyn FnMut(Flow)) -> Re
     if sources.len() > 1 {
         // No row has lists at both ends; one that claims it must not multiply.
         destinations.truncate(1);
+    }
+    if sources.len().max(destinations.len()) > MOST_PEERS {
+        return Err(Reject::FlowField);
     }
     let pairs = sources
         .iter()
@@ -365,6 +374,17 @@ fn measure(row: &Row<'_>, flow: &mut Flow, own: Option<[u64; 4]>, first: bool) {
     }
 }
 
+/// These words stand in each flow of a row: they must not multiply what somebody sent.
+fn kept(mut text: Box<str>) -> Box<str> {
+    if text.len() > MOST_TEXT {
+        let end = (0..=MOST_TEXT)
+            .rev()
+            .find(|&end| text.is_char_boundary(end));
+        text = text[..end.unwrap_or(0)].into();
+    }
+    text
+}
+
 fn extra(row: &Row<'_>) -> Vec<(&'static str, Box<str>)> {
     [
         ("flow_type", Column::FlowType),
@@ -377,6 +397,6 @@ fn extra(row: &Row<'_>) -> Vec<(&'static str, Box<str>)> {
         ("last_flow_start", Column::LastStart),
     ]
     .into_iter()
-    .filter_map(|(name, column)| Some((name, row.cell(column).owned()?)))
+    .filter_map(|(name, column)| Some((name, kept(row.cell(column).owned()?))))
     .collect()
 }
