@@ -38,9 +38,6 @@ const LONE_SETTLES: i64 = 5;
 /// Stamps of events that went out, to know a line that comes after.
 const REMEMBERED: usize = 128;
 
-/// A part of an event this far behind is of one that went out, or whose beginning was lost.
-const LATE_MS: i64 = 10_000;
-
 /// How many lines a host counts as disorderly after one came out of order.
 const DISORDER_LINES: u64 = 4096;
 
@@ -223,14 +220,16 @@ impl HostBuffer {
     }
 
     /// A record of an event that went out: one of the stamps remembered, or a part of a system call that
-    /// does not begin it and is far behind what goes out now.
+    /// does not begin it and is older than all of these.
     fn is_late(&self, record: &Record<'_>) -> bool {
         let straggles = record.kind.is_part_of_syscall() || record.kind == RecordType::EOE;
-        let newest = self.released.back().copied().unwrap_or_default();
+        let forgotten = self.released.len() == REMEMBERED
+            && self
+                .released
+                .front()
+                .is_some_and(|oldest| record.stamp < *oldest);
         (record.stamp <= self.last_released && self.released.contains(&record.stamp))
-            || (straggles
-                && record.kind != RecordType::SYSCALL
-                && newest.time.since(record.stamp.time) > LATE_MS)
+            || (forgotten && straggles && record.kind != RecordType::SYSCALL)
     }
 
     /// Where the event of this stamp stands, or should.

@@ -8,6 +8,11 @@
 /// The host, and the line from `node=` or `type=` on. A text without either comes back as it is.
 pub fn strip(raw: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let (host, message) = head(strip_priority(raw));
+    // setroubleshoot and old audisp wrote `host=` where `node=` stands now.
+    let (host, message) = match message.strip_prefix(b"host=").map(word) {
+        Some((name, rest)) if rest.starts_with(b"type=") => (some(name), rest),
+        _ => (host, message),
+    };
     match audit_line(message) {
         Some(line) => (host, line),
         None => (None, raw),
@@ -129,6 +134,12 @@ mod tests {
             let line = [head, LINE].concat();
             assert_eq!(strip(&line).1, LINE, "{}", String::from_utf8_lossy(&line));
         }
+    }
+
+    #[test]
+    fn the_word_host_names_it() {
+        let line = [b"host=web01 ", LINE].concat();
+        assert_eq!(strip(&line), (Some(b"web01".as_slice()), LINE));
     }
 
     #[test]

@@ -182,7 +182,8 @@ impl Logons {
             AuthKind::SessionStart => {
                 let started = |session: &Session| {
                     record.stamp.time.since(session.logon.stamp.time) <= TWICE_MS
-                        && (session.logon.user.name.as_deref() == record.account)
+                        && (record.account.is_none()
+                            || session.logon.user.name.as_deref() == record.account)
                 };
                 told(&pid) && self.sessions.get(&pid).is_some_and(started)
             }

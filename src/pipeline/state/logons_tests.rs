@@ -10,6 +10,7 @@ const UNSET: Account<'static> = Account {
 };
 
 /// One record at `ms`, as the audit stage reads it.
+#[derive(Clone, Copy)]
 struct Told<'a> {
     kind: AuthKind,
     ms: i64,
@@ -408,4 +409,118 @@ fn root_is_asked_for_no_password() {
     };
     let all = run(&[su, start], 100);
     assert_eq!((all[0].success, all[0].method), (true, None));
+}
+
+#[test]
+fn what_red_hats_sshd_tells_twice_and_thrice_is_one_logon_and_one_logoff() {
+    use AuthKind::*;
+    let of = Told {
+        ses: Some(5),
+        auid: Some(1001),
+        ..SSHD
+    };
+    let all = run(
+        &[
+            SSHD,
+            Told {
+                kind: SessionStart,
+                ms: 100,
+                ..of
+            },
+            Told {
+                kind: Login,
+                ms: 200,
+                acct: "",
+                ..of
+            },
+            Told {
+                kind: SessionStart,
+                ms: 201,
+                acct: "",
+                ..of
+            },
+            Told {
+                kind: SessionEnd,
+                ms: 50_200,
+                acct: "",
+                ..of
+            },
+            Told {
+                kind: SessionEnd,
+                ms: 50_201,
+                acct: "",
+                ..of
+            },
+            Told {
+                kind: SessionEnd,
+                ms: 50_210,
+                ..of
+            },
+        ],
+        100,
+    );
+    let told: Vec<_> = all
+        .iter()
+        .map(|logon| (logon.activity, logon.duration_ms))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (LogonActivity::Logon, None),
+            (LogonActivity::Logoff, Some(50_100))
+        ]
+    );
+}
+
+#[test]
+fn a_process_id_that_comes_round_is_another_switch() {
+    use AuthKind::*;
+    let sudo = Told {
+        kind: SessionStart,
+        exe: "/usr/bin/sudo",
+        addr: "",
+        ses: Some(36),
+        auid: Some(1102),
+        acct: "root",
+        ..SSHD
+    };
+    let all = run(
+        &[
+            sudo,
+            Told {
+                ms: 900_000,
+                acct: "postgres",
+                ..sudo
+            },
+        ],
+        100,
+    );
+    assert_eq!(
+        all.iter()
+            .map(|logon| shown(&logon.user))
+            .collect::<Vec<_>>(),
+        ["root", "postgres"]
+    );
+}
+
+#[test]
+fn a_logon_that_was_just_told_is_read_again() {
+    let (mut logons, mut names) = (Logons::default(), Names::default());
+    let mut context = Context {
+        host: "web01",
+        names: &mut names,
+        wait_ms: 10_000,
+        most: 9,
+        offset: 70,
+    };
+    let start = Told {
+        kind: AuthKind::SessionStart,
+        ses: Some(36),
+        auid: Some(1102),
+        ..SSHD
+    };
+    logons.take(&record(&start), &mut context, &mut |_| {});
+    assert_eq!(logons.first_offset(), Some(70));
+    logons.advance(Timestamp(20_000), &mut context, &mut |_| {});
+    assert_eq!(logons.first_offset(), None);
 }
