@@ -14,7 +14,7 @@ const ALL_KINDS: &str = "process,logon,flow,alert,audit";
 
 /// The recording that the demonstration is made of.
 fn recording() -> Vec<u8> {
-    zstd::decode_all(std::fs::File::open("assets/demo/attack.log.zst").unwrap()).unwrap()
+    zstd::decode_all(std::fs::File::open("src/cli/demo/recording/attack.log.zst").unwrap()).unwrap()
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -92,8 +92,13 @@ fn the_wrapping_does_not_matter() {
 fn threads_do_not_matter() {
     let directory = TempDir::new().unwrap();
     let path = file(&directory, "a.log", &recording());
-    let flows = "assets/demo/flows.ndjson";
-    let intel = ["--intel", "assets/demo/indicators.txt", "--kind", ALL_KINDS];
+    let flows = "src/cli/demo/recording/flows.ndjson";
+    let intel = [
+        "--intel",
+        "src/cli/demo/recording/indicators.txt",
+        "--kind",
+        ALL_KINDS,
+    ];
     let one = replay(&path, &[&[flows], &intel[..]].concat());
     for threads in ["2", "3", "8"] {
         let more = replay(
@@ -106,7 +111,7 @@ fn threads_do_not_matter() {
 
 #[test]
 fn only_the_kinds_asked_for_are_printed_and_all_are_counted() {
-    let path = "assets/demo/attack.log.zst";
+    let path = "src/cli/demo/recording/attack.log.zst";
     let output = run(&["replay", path, "--kind", "logon"]);
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(text.lines().count() > 5);
@@ -116,10 +121,15 @@ fn only_the_kinds_asked_for_are_printed_and_all_are_counted() {
 
 #[test]
 fn flows_are_known_by_their_first_line() {
-    let output = run(&["replay", "assets/demo/flows.ndjson"]);
+    let output = run(&["replay", "src/cli/demo/recording/flows.ndjson"]);
     let said = stderr(&output);
     assert!(summary(&said, "events").contains("flow 8 "), "{said}");
-    let output = run(&["replay", "assets/demo/flows.ndjson", "--as", "audit"]);
+    let output = run(&[
+        "replay",
+        "src/cli/demo/recording/flows.ndjson",
+        "--as",
+        "audit",
+    ]);
     assert!(summary(&stderr(&output), "events").contains("flow 0 "));
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use memchr::memmem;
 
-const ATTACK: &[u8] = include_bytes!("../../../assets/demo/attack.log.zst");
-const FLOWS: &str = include_str!("../../../assets/demo/flows.ndjson");
-pub(super) const INDICATORS: &str = include_str!("../../../assets/demo/indicators.txt");
+const ATTACK: &[u8] = include_bytes!("recording/attack.log.zst");
+const FLOWS: &str = include_str!("recording/flows.ndjson");
+pub(super) const INDICATORS: &str = include_str!("recording/indicators.txt");
 
 /// The recorded host.
 pub(super) const HOST: &str = "web01";
