@@ -65,6 +65,9 @@ impl Feeder {
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "120000")
             .set("linger.ms", "2")
+            // A broker that is back is found again at once: a shipper that stays away in the middle of an
+            // event is another test's matter.
+            .set("reconnect.backoff.max.ms", "250")
             .create()
             .expect("a producer");
         Feeder {

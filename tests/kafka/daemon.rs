@@ -41,7 +41,8 @@ impl Place {
         format!("{}.{name}", self.prefix)
     }
 
-    /// Waits are long enough for a slow machine: a set is compared, and waits would change it.
+    /// Waits are longer than any pause that a test makes: a producer that is away in the middle of an event
+    /// would rightly have it told as incomplete, and `replay` knows no such pause.
     pub fn config(&self, more: &str) -> String {
         let topics: String = ["process", "logon", "flow", "alert", "audit"]
             .iter()
@@ -50,7 +51,7 @@ impl Place {
         format!(
             "workers = 1\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
              [topics]\naudit_in = \"{}\"\nflow_in = \"{}\"\n{topics}dead_letter = \"{}\"\n\
-             [waits]\nevent = \"5s\"\nsettle = \"500ms\"\n{more}\n",
+             [waits]\nevent = \"30s\"\nsettle = \"1s\"\n{more}\n",
             self.servers,
             self.prefix,
             self.topic("audit.raw"),
