@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
+use super::client;
 use super::offsets::{self, Start};
 use super::rebalance::{Decision, Named, answer_assigned, answer_revoked};
 use super::seat::Seat;
@@ -80,19 +82,28 @@ impl Worker {
         for key in keys {
             self.leave(*key)?;
         }
+        if !self.quiet(began, within)? {
+            return Ok(false);
+        }
+        self.commit_last(keys)?;
+        self.quiet(began, within)
+    }
+
+    /// Waits until all outputs are acknowledged and no commit is under way; false where that takes
+    /// too long.
+    fn quiet(&mut self, began: Instant, within: Duration) -> Result<bool, WorkerError> {
         while self.sink.pending() > 0 || self.is_committing() {
             if began.elapsed() > within {
                 tracing::warn!(
                     worker = self.id,
                     outputs = self.sink.pending(),
-                    "not acknowledged in time, not committed; the next owner repeats"
+                    "not acknowledged and committed in time; the next owner repeats"
                 );
                 return Ok(false);
             }
             self.shared.view.turn(self.id);
             self.sink.poll(Duration::from_millis(2))?;
         }
-        self.commit_now(keys)?;
         Ok(true)
     }
 
@@ -134,6 +145,7 @@ impl Worker {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
+        let at_end = client::begins_at_end(&self.shared.config.kafka);
         let list = self.consumer.committed_offsets(list, ASK)?;
         let mut starts = Vec::with_capacity(partitions.len());
         for entry in list.elements() {
@@ -145,6 +157,7 @@ impl Worker {
             else {
                 continue;
             };
+            self.shared.view.turn(self.id);
             let (low, high) =
                 self.consumer
                     .fetch_watermarks(entry.topic(), entry.partition(), ASK)?;
@@ -160,7 +173,7 @@ impl Worker {
                     .ok()
                     .flatten()
             });
-            let start = offsets::start(committed, rebuild, high);
+            let start = offsets::start(committed, rebuild, (low, high), at_end);
             if committed.is_some_and(|offset| offset > high) {
                 tracing::warn!(
                     topic = entry.topic(),
@@ -170,12 +183,13 @@ impl Worker {
                     "the committed offset is behind the end; the topic was made anew"
                 );
             }
-            if committed.is_some_and(|offset| offset < low) {
+            if let Some(committed) = committed.filter(|offset| *offset < low) {
                 tracing::warn!(
                     topic = entry.topic(),
                     partition = entry.partition(),
-                    ?committed,
+                    committed,
                     low,
+                    gone = low - committed,
                     "records were deleted before they were read"
                 );
             }
@@ -196,6 +210,9 @@ impl Worker {
             if let Some(mut seat) = self.seats.remove(&key) {
                 seat.ungauge(&self.shared.metrics);
                 self.shared.metrics.assigned_partitions.dec();
+                // No position has passed them: the next owner reads them.
+                self.strays
+                    .retain(|stray| *stray.topic() != *seat.topic || stray.partition() != key.1);
                 self.shared
                     .view
                     .partitions
