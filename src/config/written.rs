@@ -110,6 +110,10 @@ written! {
         /// A secret can stand elsewhere: `{ file = "/run/secrets/kafka" }` or `{ env = "KAFKA_PASSWORD" }`.
         /// Values are never printed. In the name of an environment variable a dot is an underscore:
         /// `TRAILHOUND__KAFKA__PROPERTIES__SASL_PASSWORD`.
+        ///
+        /// Those that no record may be lost by are overridden: `acks`, `enable.idempotence`,
+        /// `message.timeout.ms`. `auto.offset.reset = "latest"` only says where a group begins that has
+        /// committed nothing; where committed records were deleted, it goes on with the first that is left.
         properties: Properties = "{}",
     }
 

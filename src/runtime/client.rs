@@ -15,6 +15,8 @@ const FETCH_KBYTES: u32 = 8 * 1024;
 const PRODUCER_QUEUE_KBYTES: u32 = 16 * 1024;
 const PRODUCER_QUEUE_MESSAGES: u32 = 50_000;
 
+const RESET: &str = "auto.offset.reset";
+
 // One fetch must fit, or a full queue is emptied again and again for nothing.
 const _: () = assert!(FETCH_KBYTES < CONSUMER_QUEUE_KBYTES);
 
@@ -42,12 +44,19 @@ pub fn inspector(kafka: &Kafka) -> ClientConfig {
     with_properties(base(kafka), kafka)
 }
 
+/// Whether the user wants a group that has committed nothing to begin at the end.
+pub fn begins_at_end(kafka: &Kafka) -> bool {
+    kafka
+        .properties
+        .get(RESET)
+        .is_some_and(|value| ["latest", "largest", "end"].contains(&value.reveal()))
+}
+
 pub fn consumer(kafka: &Kafka) -> ClientConfig {
     let mut config = base(kafka);
     config
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "15000")
-        .set("auto.offset.reset", "earliest")
         // A full queue is looked at again after 5 ms; the default stalls it for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.min.messages", "20000")
@@ -60,6 +69,9 @@ pub fn consumer(kafka: &Kafka) -> ClientConfig {
     let mut config = with_properties(config, kafka);
     config
         .set("group.id", &kafka.group)
+        // Out of range (retention overtook us) means the first record there is. Where a new group
+        // begins is decided beside it (offsets.rs).
+        .set(RESET, "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true");
@@ -69,7 +81,6 @@ pub fn consumer(kafka: &Kafka) -> ClientConfig {
 pub fn producer(kafka: &Kafka) -> ClientConfig {
     let mut config = base(kafka);
     config
-        .set("enable.idempotence", "true")
         .set("linger.ms", "5")
         .set("batch.size", "1000000")
         .set("compression.type", "lz4")
@@ -85,8 +96,15 @@ pub fn producer(kafka: &Kafka) -> ClientConfig {
         )
         .set("statistics.interval.ms", "1000");
     let mut config = with_properties(config, kafka);
-    // An output is never given up: the brokers are waited for.
-    config.set("message.timeout.ms", "0");
+    // What is acknowledged is there to stay, or commits would pass lost outputs. And an output is never
+    // given up: the brokers are waited for. A setting with two names is set by both: the order in which
+    // the client takes them is random.
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("request.required.acks", "all")
+        .set("message.timeout.ms", "0")
+        .set("delivery.timeout.ms", "0");
     config
 }
 
@@ -123,7 +141,10 @@ mod tests {
         for (name, value) in [
             ("fetch.queue.backoff.ms", "7"),
             ("enable.auto.commit", "true"),
-            ("message.timeout.ms", "1000"),
+            ("delivery.timeout.ms", "1000"),
+            ("enable.idempotence", "false"),
+            ("request.required.acks", "0"),
+            (RESET, "latest"),
         ] {
             kafka
                 .properties
@@ -132,6 +153,16 @@ mod tests {
         let consumer = consumer(&kafka);
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
-        assert_eq!(producer(&kafka).get("message.timeout.ms"), Some("0"));
+        assert_eq!(consumer.get(RESET), Some("earliest"));
+        assert!(begins_at_end(&kafka));
+        // As librdkafka itself understands them.
+        let native = producer(&kafka).create_native_config().expect("valid");
+        for (name, value) in [
+            ("message.timeout.ms", "0"),
+            ("enable.idempotence", "true"),
+            ("acks", "-1"),
+        ] {
+            assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
+use super::client;
 use super::offsets::{self, Start};
 use super::rebalance::{Decision, Named, answer_assigned, answer_revoked};
 use super::seat::Seat;
@@ -134,6 +135,7 @@ impl Worker {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
+        let at_end = client::begins_at_end(&self.shared.config.kafka);
         let list = self.consumer.committed_offsets(list, ASK)?;
         let mut starts = Vec::with_capacity(partitions.len());
         for entry in list.elements() {
@@ -160,7 +162,7 @@ impl Worker {
                     .ok()
                     .flatten()
             });
-            let start = offsets::start(committed, rebuild, high);
+            let start = offsets::start(committed, rebuild, (low, high), at_end);
             if committed.is_some_and(|offset| offset > high) {
                 tracing::warn!(
                     topic = entry.topic(),
@@ -170,12 +172,13 @@ impl Worker {
                     "the committed offset is behind the end; the topic was made anew"
                 );
             }
-            if committed.is_some_and(|offset| offset < low) {
+            if let Some(committed) = committed.filter(|offset| *offset < low) {
                 tracing::warn!(
                     topic = entry.topic(),
                     partition = entry.partition(),
-                    ?committed,
+                    committed,
                     low,
+                    gone = low - committed,
                     "records were deleted before they were read"
                 );
             }

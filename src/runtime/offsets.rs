@@ -66,7 +66,7 @@ pub fn parse_metadata(text: &str) -> Result<Option<i64>, BadMetadata> {
 /// Where a lane begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// `None`: as `auto.offset.reset` says.
+    /// `None`: at the first record there is.
     pub read_from: Option<i64>,
     /// Events whose first record stands before this were told by an owner before.
     pub told_before: Option<i64>,
@@ -74,12 +74,22 @@ pub struct Start {
     pub floor: i64,
 }
 
-/// Decides where a lane begins, from what was committed and the partition's watermarks.
+/// Decides where a lane begins, from what was committed and the partition's low and high watermark.
 /// A committed offset behind the end belongs to a topic that was since made anew: it says nothing.
-pub fn start(committed: Option<i64>, rebuild: Option<i64>, high: i64) -> Start {
+/// What is no longer there is not asked for: a client sent out of range chooses itself where it goes on.
+/// `at_end`: a group that has committed nothing begins with what comes from now on.
+pub fn start(
+    committed: Option<i64>,
+    rebuild: Option<i64>,
+    (low, high): (i64, i64),
+    at_end: bool,
+) -> Start {
     match committed {
         Some(offset) if offset <= high => {
-            let rebuild = rebuild.filter(|from| *from < offset);
+            let offset = offset.max(low);
+            let rebuild = rebuild
+                .map(|from| from.max(low))
+                .filter(|from| *from < offset);
             Start {
                 read_from: Some(rebuild.unwrap_or(offset)),
                 told_before: rebuild.map(|_| offset),
@@ -87,7 +97,7 @@ pub fn start(committed: Option<i64>, rebuild: Option<i64>, high: i64) -> Start {
             }
         }
         _ => Start {
-            read_from: None,
+            read_from: (at_end && committed.is_none()).then_some(high),
             told_before: None,
             floor: 0,
         },
@@ -148,7 +158,7 @@ mod tests {
             let position = Position::of(100, 0, hold, rebuild);
             let read = parse_metadata(&position.metadata()).expect("our own metadata");
             assert_eq!(read, position.rebuild);
-            let start = start(Some(position.offset), read, 100);
+            let start = start(Some(position.offset), read, (0, 100), false);
             assert_eq!(start.read_from, Some(rebuild.unwrap_or(position.offset)));
             assert_eq!(start.told_before, rebuild.map(|_| position.offset));
             assert_eq!(start.floor, position.offset);
@@ -162,8 +172,35 @@ mod tests {
             told_before: None,
             floor: 0,
         };
-        assert_eq!(start(Some(500), Some(100), 20), fresh);
-        assert_eq!(start(None, None, 20), fresh);
+        assert_eq!(start(Some(500), Some(100), (0, 20), false), fresh);
+        assert_eq!(start(None, None, (0, 20), false), fresh);
+    }
+
+    #[test]
+    fn what_retention_deleted_is_not_asked_for() {
+        let from = |read_from, told_before, floor| Start {
+            read_from: Some(read_from),
+            told_before,
+            floor,
+        };
+        for at_end in [false, true] {
+            let start = |rebuild, low| start(Some(500), rebuild, (low, 900), at_end);
+            assert_eq!(start(Some(100), 50), from(100, Some(500), 500));
+            // Only where to rebuild from is gone, in part or as a whole.
+            assert_eq!(start(Some(100), 300), from(300, Some(500), 500));
+            assert_eq!(start(Some(100), 500), from(500, None, 500));
+            // Records that nobody read are gone too.
+            assert_eq!(start(Some(100), 600), from(600, None, 600));
+            assert_eq!(start(None, 600), from(600, None, 600));
+            assert_eq!(start(None, 900), from(900, None, 900));
+        }
+    }
+
+    #[test]
+    fn the_end_is_only_for_a_group_that_committed_nothing() {
+        assert_eq!(start(None, None, (10, 20), true).read_from, Some(20));
+        assert_eq!(start(Some(15), None, (10, 20), true).read_from, Some(15));
+        assert_eq!(start(Some(500), None, (10, 20), true).read_from, None);
     }
 
     #[test]
