@@ -20,7 +20,7 @@ use crate::model::Source;
 #[derive(Default)]
 pub(super) struct Progress {
     /// Taken, and waiting for its outputs to be acknowledged.
-    pending: Option<Snapshot>,
+    pending: Option<(Mark, Snapshot)>,
     /// Asked for, and waiting for the brokers.
     committing: Option<Snapshot>,
     /// When positions were taken last.
@@ -34,7 +34,6 @@ impl Progress {
 }
 
 struct Snapshot {
-    mark: Mark,
     positions: Vec<(Key, Position)>,
     taken: Instant,
 }
@@ -47,8 +46,8 @@ impl Worker {
             return Ok(());
         }
         match self.progress.pending.take() {
-            Some(snapshot) if self.sink.acknowledged(snapshot.mark) => self.ask(snapshot)?,
-            Some(snapshot) => self.progress.pending = Some(snapshot),
+            Some((mark, snapshot)) if self.sink.acknowledged(mark) => self.ask(snapshot)?,
+            Some(waiting) => self.progress.pending = Some(waiting),
             None if self.progress.is_due(self.shared.config.commit.interval) => {
                 let taken = Instant::now();
                 self.progress.taken = Some(taken);
@@ -61,11 +60,7 @@ impl Worker {
                     return Ok(());
                 }
                 if let Some(mark) = self.sink.mark() {
-                    self.progress.pending = Some(Snapshot {
-                        mark,
-                        positions,
-                        taken,
-                    });
+                    self.progress.pending = Some((mark, Snapshot { positions, taken }));
                 }
             }
             None => {}
@@ -120,14 +115,15 @@ impl Worker {
                 tracing::warn!(
                     worker = self.id,
                     error,
-                    "commit failed; a later one makes up for it"
+                    "commit failed; a later one makes up for it, or the next owner repeats"
                 );
             }
         }
     }
 
-    /// Commits these seats now, and waits for it. All outputs must be acknowledged.
-    pub(super) fn commit_now(&mut self, keys: &[Key]) -> Result<(), WorkerError> {
+    /// Begins to commit these seats, which are to leave. All outputs must be acknowledged, and no commit
+    /// be under way.
+    pub(super) fn commit_last(&mut self, keys: &[Key]) -> Result<(), WorkerError> {
         self.forget_positions();
         let positions: Vec<_> = keys
             .iter()
@@ -136,22 +132,8 @@ impl Worker {
         if positions.is_empty() {
             return Ok(());
         }
-        let began = Instant::now();
-        let list = commit_list(&self.topics, &positions)?;
-        match self.consumer.commit(&list, CommitMode::Sync) {
-            Ok(()) => {
-                self.shared.metrics.commits.inc();
-                self.shared
-                    .metrics
-                    .commit_seconds
-                    .observe(began.elapsed().as_secs_f64());
-            }
-            Err(error) => {
-                self.shared.metrics.commit_failures.inc();
-                tracing::warn!(worker = self.id, %error, "commit at handing over; the next owner repeats");
-            }
-        }
-        Ok(())
+        let taken = Instant::now();
+        self.ask(Snapshot { positions, taken })
     }
 
     /// Positions that were taken hold seats that are gone; new ones are taken at once.

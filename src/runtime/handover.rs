@@ -81,19 +81,28 @@ impl Worker {
         for key in keys {
             self.leave(*key)?;
         }
+        if !self.quiet(began, within)? {
+            return Ok(false);
+        }
+        self.commit_last(keys)?;
+        self.quiet(began, within)
+    }
+
+    /// Waits until all outputs are acknowledged and no commit is under way; false where that takes
+    /// too long.
+    fn quiet(&mut self, began: Instant, within: Duration) -> Result<bool, WorkerError> {
         while self.sink.pending() > 0 || self.is_committing() {
             if began.elapsed() > within {
                 tracing::warn!(
                     worker = self.id,
                     outputs = self.sink.pending(),
-                    "not acknowledged in time, not committed; the next owner repeats"
+                    "not acknowledged and committed in time; the next owner repeats"
                 );
                 return Ok(false);
             }
             self.shared.view.turn(self.id);
             self.sink.poll(Duration::from_millis(2))?;
         }
-        self.commit_now(keys)?;
         Ok(true)
     }
 
@@ -147,6 +156,7 @@ impl Worker {
             else {
                 continue;
             };
+            self.shared.view.turn(self.id);
             let (low, high) =
                 self.consumer
                     .fetch_watermarks(entry.topic(), entry.partition(), ASK)?;
