@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::client;
@@ -209,6 +210,9 @@ impl Worker {
             if let Some(mut seat) = self.seats.remove(&key) {
                 seat.ungauge(&self.shared.metrics);
                 self.shared.metrics.assigned_partitions.dec();
+                // No position has passed them: the next owner reads them.
+                self.strays
+                    .retain(|stray| *stray.topic() != *seat.topic || stray.partition() != key.1);
                 self.shared
                     .view
                     .partitions

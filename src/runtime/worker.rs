@@ -69,7 +69,7 @@ pub struct Worker {
     last_view: Instant,
     brokers_away: bool,
     /// Read while the consumer was being stopped.
-    strays: VecDeque<rdkafka::message::OwnedMessage>,
+    pub(super) strays: VecDeque<rdkafka::message::OwnedMessage>,
 }
 
 impl Worker {
@@ -133,12 +133,13 @@ impl Worker {
     /// Reads what is there, at most a batch.
     fn intake(&mut self) -> Result<(), WorkerError> {
         let consumer = Arc::clone(&self.consumer);
-        while let Some(stray) = self.strays.pop_front() {
-            self.take(&stray, wall_ms())?;
-        }
         let mut nap = NAP;
         let mut wall = wall_ms();
         for read in 0..BATCH {
+            // Before anything newer, or a position would pass them.
+            while let Some(stray) = self.strays.pop_front() {
+                self.take(&stray, wall_ms())?;
+            }
             match consumer.poll(nap) {
                 None => break,
                 Some(Ok(message)) => {
