@@ -36,3 +36,45 @@ fn bytes(ip: IpAddr) -> Vec<u8> {
         IpAddr::V6(ip) => ip.octets().to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::flow::{Endpoint, FlowActivity};
+    use crate::model::{EventUid, Timestamp};
+
+    fn end(ip: &str, port: u16) -> Endpoint {
+        Endpoint {
+            ip: ip.parse().ok(),
+            port: Some(port),
+            ..Endpoint::default()
+        }
+    }
+
+    #[test]
+    fn the_specifications_own_example_holds_in_both_directions() {
+        let flow = |src, dst| Flow {
+            uid: EventUid(0),
+            host: "".into(),
+            format: "test",
+            original_uid: None,
+            start: Timestamp(0),
+            end: None,
+            src,
+            dst,
+            protocol: Some(6),
+            service: None,
+            direction: None,
+            direction_told: false,
+            verdict: None,
+            activity: FlowActivity::Traffic,
+            count: None,
+            extra: Vec::new(),
+        };
+        let ends = || (end("128.232.110.120", 34855), end("66.35.250.204", 80));
+        let ((a, b), (c, d)) = (ends(), ends());
+        let example = Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(uid(&flow(a, b)).as_deref(), example);
+        assert_eq!(uid(&flow(d, c)).as_deref(), example);
+    }
+}
