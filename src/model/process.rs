@@ -46,12 +46,6 @@ pub struct Completeness {
     pub paths_missing: u32,
 }
 
-impl Completeness {
-    pub fn is_whole(&self) -> bool {
-        self.cut.is_none()
-    }
-}
-
 /// One successful program start.
 #[derive(Clone, Copy, Debug)]
 pub struct Process<'a> {

@@ -23,9 +23,10 @@ struct Part {
 }
 
 /// How far an event has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Readiness {
     /// Something that was promised is not here.
+    #[default]
     Open,
     /// Nothing more was promised; companions of the serial may still come.
     Settling,
@@ -44,7 +45,7 @@ pub struct Habits {
     pub disorder: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Event {
     pub stamp: Stamp,
     /// Offset of the input record that its first line came in.
@@ -75,31 +76,6 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn new() -> Event {
-        Event {
-            stamp: Stamp::default(),
-            first_offset: 0,
-            last_line: 0,
-            arrived: Timestamp::default(),
-            age: 0,
-            readiness: Readiness::Open,
-            parts: Vec::new(),
-            bytes: Vec::new(),
-            has_syscall: false,
-            has_part_of_syscall: false,
-            has_execve: false,
-            has_cwd: false,
-            has_proctitle: false,
-            has_eoe: false,
-            has_daemon: false,
-            paths: 0,
-            arguments: execve::Tally::default(),
-            items: 0,
-            started_a_program: false,
-            rank: 0,
-        }
-    }
-
     /// Makes a used event new, keeping its memory where that is not much.
     pub fn reset(&mut self) {
         let (mut parts, mut bytes) = (
@@ -112,7 +88,7 @@ impl Event {
         *self = Event {
             parts,
             bytes,
-            ..Event::new()
+            ..Event::default()
         };
     }
 
@@ -278,14 +254,8 @@ fn started_a_program(body: &[u8]) -> bool {
         })
 }
 
-impl Default for Event {
-    fn default() -> Event {
-        Event::new()
-    }
-}
-
 /// execve and execveat, from the kernel's system call tables (arch/*/…/syscall*.tbl); the
-/// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h. 
+/// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h.
 #[rustfmt::skip]
 const EXEC_CALLS: &[(&[u8], &[&[u8]])] = &[
     (b"c000003e", &[b"59", b"322", b"1073742344", b"1073742369"]), // x86-64, and x32
@@ -325,7 +295,7 @@ mod tests {
     };
 
     fn event(lines: &[&str]) -> Event {
-        let mut event = Event::new();
+        let mut event = Event::default();
         for text in lines {
             let line = format!(
                 "type={} msg=audit(1.000:1): {}",

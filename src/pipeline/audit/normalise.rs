@@ -157,7 +157,7 @@ mod tests {
     use crate::pipeline::audit::line;
 
     fn event(lines: &[&str]) -> Event {
-        let mut event = Event::new();
+        let mut event = Event::default();
         for line in lines {
             let record = line::read(line.as_bytes()).unwrap();
             event.stamp = record.stamp;

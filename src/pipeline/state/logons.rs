@@ -106,7 +106,7 @@ impl Logons {
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
         };
-        let old = fits.map(|_| attempt.due(context.wait_ms));
+        let old = (fits == Some(true)).then(|| attempt.due(context.wait_ms));
         let before = attempt.src_ip();
         attempt.join(record);
         if before != attempt.src_ip() {
@@ -114,7 +114,7 @@ impl Logons {
             attempt.src_ip().map(|ip| self.by_source.insert((ip, pid)));
         }
         let due = attempt.due(context.wait_ms);
-        self.due.set(pid, old.filter(|_| fits == Some(true)), due);
+        self.due.set(pid, old, due);
         let starts = matches!(record.kind, AuthKind::SessionStart | AuthKind::Login);
         if starts && record.success == Some(true) {
             self.open(pid, record, context, tell);
