@@ -7,6 +7,7 @@
 //! - [`fields`]: `key=value`, quoted, hex, nested
 //! - [`execve`]: exact arguments from EXECVE records
 //! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
+//! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -21,3 +22,5 @@ pub mod line;
 pub mod normalise;
 pub mod record_types;
 pub mod records;
+pub mod sockaddr;
+pub mod tables;
