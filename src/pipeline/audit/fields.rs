@@ -57,8 +57,18 @@ impl<'a> Raw<'a> {
         }
     }
 
-    pub fn number<N: std::str::FromStr>(self) -> Option<N> {
-        std::str::from_utf8(self.text()).ok()?.parse().ok()
+    /// A decimal number, negative too (`exit=-13`).
+    pub fn number<N: TryFrom<i64>>(self) -> Option<N> {
+        let (negative, digits) = match self.text() {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let value = digits.iter().fold(0, |n, b| n * 10 + (b - b'0') as u64);
+        let value = i64::try_from(value).ok()?;
+        N::try_from(if negative { -value } else { value }).ok()
     }
 
     /// An id where 4294967295 (and the -1 of auditd) means unset.

@@ -5,6 +5,7 @@
 
 use memchr::memchr;
 
+use crate::model::eight;
 use crate::model::{Reject, Stamp, Timestamp};
 
 use super::record_types::RecordType;
@@ -31,12 +32,7 @@ pub fn read(line: &[u8]) -> Result<Record<'_>, Reject> {
         None => (None, line),
     };
     let rest = rest.strip_prefix(b"type=").ok_or(Reject::NotAudit)?;
-    // No name of a type is longer.
-    let end = rest
-        .iter()
-        .take(64)
-        .position(|&b| b == b' ')
-        .ok_or(Reject::NotAudit)?;
+    let end = name_end(rest).ok_or(Reject::NotAudit)?;
     let (type_name, rest) = (&rest[..end], &rest[end + 1..]);
     let rest = rest.strip_prefix(b"msg=").unwrap_or(rest);
     let rest = rest.strip_prefix(b"audit(").ok_or(Reject::NotAudit)?;
@@ -75,21 +71,31 @@ fn read_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, text))
 }
 
+/// Fifteen digits at most: more of seconds, or of a serial, are no stamp of any kernel.
 fn read_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0u64;
-    let mut digits = 0;
-    for &b in text {
-        if !b.is_ascii_digit() {
-            break;
-        }
-        // Fifteen digits of seconds, or of a serial, are no stamp of any kernel.
-        if digits == 15 {
-            return None;
-        }
-        value = value * 10 + (b - b'0') as u64;
-        digits += 1;
+    let (high, digits) = eight::number(text, 0);
+    if digits < 8 {
+        return (digits > 0).then(|| (high, &text[digits..]));
     }
-    (digits > 0).then(|| (value, &text[digits..]))
+    let (low, digits) = eight::number(text, 8);
+    if digits == 8 {
+        return None;
+    }
+    Some((high * 10u64.pow(digits as u32) + low, &text[8 + digits..]))
+}
+
+/// Where the type's name ends: no name is longer than 63 bytes.
+fn name_end(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < 64 {
+        let spaces = eight::equal(eight::load(text, at), b' ');
+        if spaces != 0 {
+            let end = at + eight::before(spaces);
+            return (end < text.len()).then_some(end);
+        }
+        at += 8;
+    }
+    None
 }
 
 #[cfg(test)]
