@@ -17,6 +17,7 @@ pub mod process;
 pub mod reject;
 pub mod settings;
 pub mod time;
+pub mod window;
 
 pub use alert::{Alert, Severity};
 pub use due::Due;

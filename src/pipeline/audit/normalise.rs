@@ -103,7 +103,7 @@ fn decode_fields<'b>(
     fields: &mut BumpVec<'b, (&'b [u8], &'b [u8])>,
     bump: &'b Bump,
 ) {
-    for Field { key, word, raw } in Fields::new(body) {
+    for Field { key, word, raw, .. } in Fields::new(body) {
         match raw {
             Raw::Nested(inner) if key == b"msg" => decode_fields(kind, inner, fields, bump),
             Raw::Bare(text) if text.len() > 1 && is_encoded(kind, key, word) => {
