@@ -172,7 +172,7 @@ impl<'a> Fields<'a> {
         Some(Field {
             key: &text[..equals],
             word: eight::lowest(eight, equals),
-            raw: Raw::Bare(value),
+            raw: bare(value),
         })
     }
 
@@ -243,8 +243,18 @@ fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
         Some(b'\'' | b'{') => read_nested(text),
         _ => {
             let end = bare_end(text);
-            (Raw::Bare(&text[..end]), &text[end..])
+            (bare(&text[..end]), &text[end..])
         }
+    }
+}
+
+/// Programs of before 2008 write `(hostname=?, addr=?, terminal=cron res=success)`: the comma and the
+/// bracket are no part of a value. `(none)` keeps its own.
+#[inline(always)]
+fn bare(value: &[u8]) -> Raw<'_> {
+    match value {
+        [inside @ .., b')' | b','] if !inside.contains(&b'(') => Raw::Bare(inside),
+        _ => Raw::Bare(value),
     }
 }
 
@@ -333,6 +343,15 @@ mod tests {
             Raw::Nested(b"op=login acct=\"o'b\" res=failed")
         );
         assert_eq!(fields[2], ("UID".into(), Raw::Quoted(b"root")));
+    }
+
+    #[test]
+    fn brackets_around_fields_are_no_part_of_them() {
+        let fields =
+            all(b"(hostname=?, addr=192.0.2.1, terminal=cron res=success) tty=(none) n=f(x)");
+        let texts: Vec<&[u8]> = fields.iter().map(|(_, raw)| raw.text()).collect();
+        let want: [&[u8]; 6] = [b"?", b"192.0.2.1", b"cron", b"success", b"(none)", b"f(x)"];
+        assert_eq!(texts, want);
     }
 
     #[test]
