@@ -177,6 +177,7 @@ fn other_numbers_have_the_kernels_names() {
     assert_eq!(fcntl_command(1030), Some("F_DUPFD_CLOEXEC"));
     assert_eq!(rlimit(7), Some("RLIMIT_NOFILE"));
     assert_eq!(audit_list(4), Some("exit"));
+    assert_eq!(uring_operation(18), Some("openat"));
 }
 
 /// `unistd_64.h` and `unistd_32.h` of the machine that tests, where it has them.
