@@ -129,8 +129,7 @@ fn compare(tally: &mut Tally, place: &str, key: &str, theirs: &Json, ours: Optio
                 parts.sort();
                 parts.join(",")
             };
-            let class = Some("auditd-parser: `perm=` of an AVC as a watch's rights");
-            same(tally, &sorted(ours.best()), &sorted(&flat(list)), class);
+            same(tally, &sorted(ours.best()), &sorted(&flat(list)), None);
         }
         (_, Json::Array(list)) if list.is_empty() => same(tally, ours.best(), "none", None),
         (_, Json::Array(_)) => same(tally, ours.best(), &flat(theirs).to_lowercase(), None),

@@ -11,5 +11,6 @@ mod ausearch;
 mod dictionary;
 mod enriched;
 mod go_libaudit;
+mod headers;
 mod ours;
 mod shared;

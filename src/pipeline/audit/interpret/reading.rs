@@ -70,8 +70,6 @@ pub fn of(kind: RecordType, key: &[u8]) -> Option<Reading> {
         ("MAC_STATUS" | "USER_MAC_STATUS", b"enabled") => return None,
         ("PATH" | "MAC_IPSEC_EVENT", b"flags") => return None,
         ("NETFILTER_CFG", b"op" | b"table") => return None,
-        // Another rights vocabulary than a watch's.
-        ("AVC" | "LANDLOCK_ACCESS", b"perm" | b"perms") => return None,
         _ => {}
     }
     Some(match key {
