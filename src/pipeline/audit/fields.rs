@@ -353,6 +353,15 @@ mod tests {
     }
 
     #[test]
+    fn brackets_around_fields_are_no_part_of_them() {
+        let fields =
+            all(b"(hostname=?, addr=192.0.2.1, terminal=cron res=success) tty=(none) n=f(x)");
+        let texts: Vec<&[u8]> = fields.iter().map(|(_, raw)| raw.text()).collect();
+        let want: [&[u8]; 6] = [b"?", b"192.0.2.1", b"cron", b"success", b"(none)", b"f(x)"];
+        assert_eq!(texts, want);
+    }
+
+    #[test]
     fn braces_hold_an_address() {
         let fields = all(b"saddr=0200\x1dSADDR={ saddr_fam=inet laddr=203.0.113.66 lport=8000 }");
         assert_eq!(
