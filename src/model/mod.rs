@@ -3,6 +3,7 @@
 //! Place in the flow: below everything. It refuses to know any stage, any format, any clock and any
 //! file; it imports nothing of this crate outside itself.
 
+pub mod activity;
 pub mod alert;
 pub mod audit;
 pub mod due;

@@ -7,6 +7,7 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
+use crate::model::activity::{Activity, Actor};
 use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
 use crate::model::{EventUid, Process};
@@ -92,6 +93,13 @@ pub fn audit_event<'b>(
         host,
         stamp: event.stamp,
         success,
+        record_type: 0,
+        activity: Activity::Other,
+        actor: Actor::default(),
+        call: None,
+        decision: None,
+        anomaly: false,
+        keys: &[],
         records: records.into_bump_slice(),
         completeness: event.completeness(cut),
     }
