@@ -104,8 +104,6 @@ pub enum FileAction {
     BindSocket,
     /// A kernel that suspects a link or a creation (ANOM_LINK, ANOM_CREAT).
     Suspicious,
-    /// execve of a file that an integrity rule refused, relabelling, …
-    Other,
 }
 
 /// What kind of thing a path names, of the type bits of PATH's `mode=`.

@@ -7,11 +7,11 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-use crate::model::activity::{Activity, Actor};
 use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
 use crate::model::{EventUid, Process};
 
+use super::classify;
 use super::event::Event;
 use super::execve;
 use super::fields::{Field, Fields, Raw, word};
@@ -88,18 +88,19 @@ pub fn audit_event<'b>(
             fields: fields.into_bump_slice(),
         });
     }
+    let facts = classify::facts(event, bump);
     AuditEvent {
         uid: EventUid::of("audit", host, event.stamp),
         host,
         stamp: event.stamp,
-        success,
-        record_type: 0,
-        activity: Activity::Other,
-        actor: Actor::default(),
-        call: None,
-        decision: None,
-        anomaly: false,
-        keys: &[],
+        success: success.filter(|_| !facts.in_progress),
+        record_type: facts.record_type,
+        activity: facts.activity,
+        actor: facts.actor,
+        call: facts.call,
+        decision: facts.decision,
+        anomaly: facts.anomaly,
+        keys: facts.keys,
         records: records.into_bump_slice(),
         completeness: event.completeness(cut),
     }
