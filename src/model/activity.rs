@@ -127,6 +127,8 @@ pub struct File<'a> {
     /// to a descriptor. `.` and `..` stay as they are, for a link may stand before them. `None`: the
     /// call named a descriptor.
     pub path: Option<&'a [u8]>,
+    /// The directory, where the name in it is not known: a call that failed names no more.
+    pub folder: Option<&'a [u8]>,
     pub kind: FileKind,
     /// Permission bits with setuid, setgid and sticky; `None` where there is no `mode=`.
     pub mode: Option<u32>,
@@ -466,6 +468,9 @@ pub enum Decider {
     Selinux,
     AppArmor,
     Seccomp,
+    Landlock,
+    /// Integrity Policy Enforcement.
+    Ipe,
     /// A listener of fanotify.
     Fanotify,
     /// The kernel's own protection of links (ANOM_LINK, ANOM_CREAT).
@@ -478,6 +483,8 @@ impl Decider {
             Decider::Selinux => "SELinux",
             Decider::AppArmor => "AppArmor",
             Decider::Seccomp => "seccomp",
+            Decider::Landlock => "Landlock",
+            Decider::Ipe => "IPE",
             Decider::Fanotify => "fanotify",
             Decider::Links => "protected_links",
         }

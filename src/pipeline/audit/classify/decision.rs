@@ -15,6 +15,13 @@ pub fn of(number: u16, body: &[u8]) -> Option<Decision> {
             None => (Decider::Selinux, selinux(body)?),
         },
         1326 => (Decider::Seccomp, seccomp(body)?),
+        // Landlock writes denials alone (security/landlock/audit.c), IPE what it would have denied too
+        // (security/ipe/audit.c).
+        1423 => (Decider::Landlock, Ruling::Denied),
+        1420 => match Fields::find(body, b"enforcing") {
+            Some(raw) if raw.text() == b"0" => (Decider::Ipe, Ruling::Logged),
+            _ => (Decider::Ipe, Ruling::Denied),
+        },
         1331 => (Decider::Fanotify, fanotify(body)?),
         // fs/namei.c, audit_log_path_denied
         1702 | 1703 => (Decider::Links, Ruling::Denied),

@@ -65,16 +65,16 @@ impl<'a> Paths<'a> {
 
     /// The file that the action is about.
     fn main(&self, action: FileAction) -> Option<Named<'a>> {
-        use Part::{Create, Delete, Normal, Parent, Unknown};
+        use Part::{Create, Delete, Normal, Unknown};
         match action {
             FileAction::Rename | FileAction::Delete | FileAction::RemoveDirectory => {
-                self.pick(&[Delete, Normal, Unknown, Create, Parent])
+                self.pick(&[Delete, Normal, Unknown, Create])
             }
             // mount(2) looks the device up too.
             FileAction::Mount => self
                 .directory
-                .or_else(|| self.pick(&[Normal, Unknown, Create, Parent])),
-            _ => self.pick(&[Create, Normal, Unknown, Delete, Parent]),
+                .or_else(|| self.pick(&[Normal, Unknown, Create])),
+            _ => self.pick(&[Create, Normal, Unknown, Delete]),
         }
     }
 
@@ -85,6 +85,16 @@ impl<'a> Paths<'a> {
             FileAction::Link => self.pick(&[Part::Normal]),
             FileAction::Symlink => self.pick(&[Part::Unknown, Part::Normal]),
             _ => None,
+        }
+    }
+
+    /// Of a call that failed the kernel may have the directory alone. From a descriptor it writes the
+    /// current one in its place (kernel/audit.c, audit_log_name), which is nothing to tell.
+    fn folder(&self, cwd: Option<Raw<'a>>, bump: &'a Bump) -> File<'a> {
+        let parent = self.pick(&[Part::Parent]).filter(|_| cwd.is_some());
+        File {
+            folder: parent.and_then(|parent| parent.decode(cwd, bump).path),
+            ..File::default()
         }
     }
 
@@ -104,11 +114,14 @@ pub fn files<'b>(
     bump: &'b Bump,
 ) -> (File<'b>, Option<File<'b>>) {
     let cwd = cwd.filter(|_| from_cwd);
-    let main = paths.main(action).map(|named| named.decode(cwd, bump));
+    let main = match paths.main(action) {
+        Some(named) => named.decode(cwd, bump),
+        None => paths.folder(cwd, bump),
+    };
     // What a symlink points to is text: it starts from where the link stands.
     let cwd = cwd.filter(|_| action != FileAction::Symlink);
     let other = paths.other(action).map(|named| named.decode(cwd, bump));
-    (main.unwrap_or_default(), other)
+    (main, other)
 }
 
 impl<'b> Named<'b> {
@@ -245,8 +258,17 @@ mod tests {
         );
         let gone = event(&[parent, "item=1 name=\"/tmp/x\" nametype=DELETE"]);
         assert_eq!(told(&gone, FileAction::Delete, true).0, "/tmp/x");
-        let refused = event(&[parent]);
-        assert_eq!(told(&refused, FileAction::Open, true).0, "/tmp/");
+    }
+
+    #[test]
+    fn a_directory_alone_is_not_what_was_meant() {
+        let refused = event(&["item=0 name=\"/tmp/\" inode=1 mode=041777 nametype=PARENT"]);
+        let (bump, cwd) = (Bump::new(), Some(Raw::Quoted(b"/")));
+        let (paths, action) = (Paths::read(&refused), FileAction::RemoveDirectory);
+        let file = files(&paths, action, cwd, true, &bump).0;
+        assert_eq!((file.path, file.inode), (None, None));
+        assert_eq!(file.folder, Some(b"/tmp/".as_slice()));
+        assert_eq!(files(&paths, action, cwd, false, &bump).0.folder, None);
     }
 
     #[test]

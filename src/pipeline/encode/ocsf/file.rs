@@ -59,9 +59,10 @@ fn write(f: &mut Object<'_>, file: &File<'_>) {
         Some(path) => {
             f.text("name", common::file_name(path)).text("path", path);
         }
-        // The call named a descriptor; the schema wants a name.
+        // The call named a descriptor, or failed; the schema wants a name.
         None => {
             f.raw(r#""name":"(unknown)""#);
+            f.text_if("parent_folder", file.folder);
         }
     }
     f.raw(match file.kind {
