@@ -83,6 +83,8 @@ pub struct AuditEvent<'a> {
     pub anomaly: bool,
     /// Keys of the rules that matched.
     pub keys: &'a [&'a [u8]],
+    /// Words that are no field, by type of their record: `avc: denied { read } for`.
+    pub words: &'a [(&'a [u8], &'a [u8])],
     pub records: &'a [AuditRecord<'a>],
     pub completeness: Completeness,
 }

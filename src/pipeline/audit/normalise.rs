@@ -101,6 +101,7 @@ pub fn audit_event<'b>(
         decision: facts.decision,
         anomaly: facts.anomaly,
         keys: facts.keys,
+        words: facts.words,
         records: records.into_bump_slice(),
         completeness: event.completeness(cut),
     }

@@ -5,7 +5,7 @@
 //! - [`lone`]: record types that say by themselves what happened
 //! - [`calls`]: system calls, by [`verbs`], with their [`paths`]
 //! - [`decision`]: what a security module or seccomp decided
-//! - [`message`]: the fields of a record that is no part of a system call
+//! - [`message`]: the fields of a record that is no part of a system call; [`words`]: what is no field
 //!
 //! A record that says by its type what happened goes before the system call that it came with: LOGIN
 //! is no write, NETFILTER_CFG no setsockopt. A decision (AVC, SECCOMP) goes beside the call that it is
@@ -18,8 +18,10 @@ mod lone;
 mod message;
 mod paths;
 mod verbs;
+mod words;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
 use crate::model::activity::{
     Activity, Actor, Call, Decision, FileAction, FileActivity, KernelAction, KernelActivity,
@@ -50,24 +52,32 @@ pub struct Facts<'b> {
     pub decision: Option<Decision>,
     pub anomaly: bool,
     pub keys: &'b [&'b [u8]],
+    pub words: &'b [(&'b [u8], &'b [u8])],
     /// A connection that had not failed when the call returned.
     pub in_progress: bool,
 }
 
 /// The records that matter, found in one pass over their types.
-#[derive(Default)]
 struct Found<'b> {
     first: Option<(u16, &'b [u8])>,
     subject: Option<(u16, lone::Subject, &'b [u8])>,
     call: Option<&'b [u8]>,
     decision: Option<(u16, Decision, &'b [u8])>,
+    words: BumpVec<'b, (&'b [u8], &'b [u8])>,
     anomaly: bool,
 }
 
 impl<'b> Found<'b> {
-    fn search(event: &'b Event) -> Found<'b> {
-        let mut found = Found::default();
-        for (kind, _, body) in event.records() {
+    fn search(event: &'b Event, bump: &'b Bump) -> Found<'b> {
+        let mut found = Found {
+            first: None,
+            subject: None,
+            call: None,
+            decision: None,
+            words: BumpVec::new_in(bump),
+            anomaly: false,
+        };
+        for (kind, name, body) in event.records() {
             // Nearly all records are one of these and say nothing by themselves.
             if matches!(
                 kind,
@@ -83,7 +93,12 @@ impl<'b> Found<'b> {
                 SYSCALL | URINGOP => found.call = found.call.or(Some(body)),
                 // The other parts of a system call.
                 1302..=1304 | 1306..=1323 | 1327 | 1337 => {}
-                _ => found.take(number, body),
+                _ => {
+                    found.take(number, body);
+                    found
+                        .words
+                        .extend(words::of(body, bump).map(|words| (name, words)));
+                }
             }
         }
         found
@@ -101,7 +116,7 @@ impl<'b> Found<'b> {
 }
 
 pub fn facts<'b>(event: &'b Event, bump: &'b Bump) -> Facts<'b> {
-    let found = Found::search(event);
+    let found = Found::search(event, bump);
     let syscall: Option<&'b Syscall<'b>> = found.call.map(|body| &*bump.alloc(Syscall::read(body)));
     let known = syscall.and_then(known);
     let call = syscall.map(|syscall| call(syscall, known));
@@ -143,6 +158,7 @@ pub fn facts<'b>(event: &'b Event, bump: &'b Bump) -> Facts<'b> {
         decision: found.decision.map(|(_, decision, _)| decision),
         anomaly: found.anomaly,
         keys,
+        words: found.words.into_bump_slice(),
     }
 }
 

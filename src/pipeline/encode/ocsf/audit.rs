@@ -45,6 +45,11 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
         }
         write_unmapped(u, &event.activity);
         common::completeness(u, &event.completeness);
+        if !event.words.is_empty() {
+            u.objects("words", event.words, |w, (kind, words)| {
+                w.text("type", kind).text("text", words);
+            });
+        }
         common::records(u, event.records);
     });
     o.end();
