@@ -80,7 +80,7 @@ struct State {
 impl Lane {
     pub fn new(settings: Arc<Settings>) -> Lane {
         Lane {
-            opener: Opener::default(),
+            opener: Opener::new(settings.envelope.clone()),
             flows: FlowReader::new(&settings.internal_networks),
             state: State {
                 hosts: Hosts::new(&settings),
