@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod envelopes;
+mod joins;
 
 use std::path::PathBuf;
 use std::sync::Arc;
