@@ -8,6 +8,7 @@ pub mod alert;
 pub mod audit;
 pub mod due;
 pub mod eight;
+pub mod envelope;
 pub mod event;
 pub mod flow;
 pub mod indicator;

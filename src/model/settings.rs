@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::Kind;
+use super::envelope::Envelope;
 
 /// Which kinds are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,8 @@ pub struct Settings {
     pub internal_networks: Vec<IpNet>,
     /// The host of lines that name none, before the key (`replay --host`).
     pub default_host: Option<String>,
+    /// How audit lines are carried, where it is fixed.
+    pub envelope: Envelope,
 }
 
 /// RFC 1918, RFC 4193, link-local and loopback.
@@ -140,6 +143,7 @@ impl Default for Settings {
             guessing: Guessing::default(),
             internal_networks: default_internal_networks(),
             default_host: None,
+            envelope: Envelope::default(),
         }
     }
 }
