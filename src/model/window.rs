@@ -5,6 +5,8 @@
 
 use wide::u8x16;
 
+use super::eight;
+
 /// How many bytes a window shows.
 pub const WIDTH: usize = 64;
 
@@ -59,12 +61,52 @@ pub const fn from(start: usize) -> u64 {
     if start < WIDTH { u64::MAX << start } else { 0 }
 }
 
+/// The first sixteen bytes of a text; beyond its end stand spaces.
+#[inline(always)]
+pub fn sixteen(text: &[u8]) -> [u8; 16] {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    if let Some(whole) = text.first_chunk::<16>() {
+        return *whole;
+    }
+    let low = eight::load(text, 0);
+    let high = match (text.len(), text.last_chunk::<8>()) {
+        // Two halves that overlap: what the first has goes out of the second.
+        (9.., Some(last)) => {
+            let past = 8 * (16 - text.len());
+            u64::from_le_bytes(*last) >> past | SPACES << (64 - past)
+        }
+        _ => SPACES,
+    };
+    (low as u128 | (high as u128) << 64).to_le_bytes()
+}
+
+/// How many of sixteen bytes, from the first on, JSON can hold in quotes as they are.
+#[inline(always)]
+pub fn plain(bytes: &[u8; 16]) -> usize {
+    let bytes = u8x16::new(*bytes);
+    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    let beyond = bytes.max(u8x16::splat(0x7f)).simd_eq(bytes);
+    let special = control | beyond | is(b'"') | is(b'\\');
+    (special.to_bitmask() | 1 << 16).trailing_zeros() as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn sixteen_are_the_text_and_spaces(text in prop::collection::vec(any::<u8>(), 0..20)) {
+            let mut want = text.clone();
+            want.resize(16, b' ');
+            let want: [u8; 16] = *want.first_chunk().unwrap();
+            prop_assert_eq!(sixteen(&text), want);
+            let special = |b: &u8| *b < b' ' || *b >= 0x7f || matches!(b, b'"' | b'\\');
+            prop_assert_eq!(plain(&want), want.iter().position(special).unwrap_or(16));
+        }
+
         #[test]
         fn every_mark_is_where_its_byte_is(text in prop::collection::vec(any::<u8>(), 0..80)) {
             let window = Window::new(&text);

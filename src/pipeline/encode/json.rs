@@ -5,7 +5,7 @@
 
 use base64::Engine;
 
-use crate::model::eight;
+use crate::model::window;
 
 /// Appends one JSON object to a buffer.
 pub struct Object<'o> {
@@ -184,64 +184,41 @@ pub fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Appends text within quotes.
+/// Appends text within quotes: sixteen bytes are looked at and copied at once.
 #[inline]
 pub fn string_part(out: &mut Vec<u8>, text: &[u8]) {
-    match text.len() {
-        0..=SHORT => short_part(out, text),
-        _ => long_part(out, text),
-    }
-}
-
-/// Up to here copying eight bytes at a time, and looking at them on the way, beats a call of memcpy.
-const SHORT: usize = 40;
-
-#[inline]
-fn short_part(out: &mut Vec<u8>, text: &[u8]) {
-    let mut at = 0;
-    while at < text.len() {
-        let word = eight::load(text, at);
-        let special = eight::below(word, 0x20)
-            | eight::equal(word, b'"')
-            | eight::equal(word, b'\\')
-            | eight::beyond_ascii(word);
-        let count = (text.len() - at).min(8);
-        let plain = eight::before(special).min(count);
+    let Some(last) = text.last_chunk::<16>() else {
+        let bytes = window::sixteen(text);
+        let plain = window::plain(&bytes).min(text.len());
         let end = out.len() + plain;
-        out.extend_from_slice(&word.to_le_bytes());
+        out.extend_from_slice(&bytes);
         out.truncate(end);
-        if plain < count {
-            return escape(out, &text[at + plain..]);
+        if plain < text.len() {
+            escape(out, &text[plain..]);
         }
-        at += 8;
-    }
-}
-
-#[inline(never)]
-fn long_part(out: &mut Vec<u8>, text: &[u8]) {
-    let plain = plain_prefix(text);
-    out.extend_from_slice(&text[..plain]);
-    if plain < text.len() {
-        escape(out, &text[plain..]);
-    }
-}
-
-/// How many bytes at the beginning stand for themselves.
-fn plain_prefix(text: &[u8]) -> usize {
-    let mut plain = 0;
-    // Sixteen at a time, without a branch for each, so that the compiler compares them at once.
-    for chunk in text.chunks_exact(16) {
-        let all = chunk.iter().fold(true, |all, &b| {
-            all & (b.wrapping_sub(0x20) < 0x5f) & (b != b'"') & (b != b'\\')
-        });
-        if !all {
-            break;
+        return;
+    };
+    let (chunks, rest) = text.as_chunks::<16>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        out.extend_from_slice(chunk);
+        let plain = window::plain(chunk);
+        if plain < 16 {
+            out.truncate(out.len() - (16 - plain));
+            return escape(out, &text[16 * i + plain..]);
         }
-        plain += 16;
     }
-    let is_plain = |b: &u8| matches!(b, 0x20..0x7f) && !matches!(b, b'"' | b'\\');
-    let rest = text[plain..].iter();
-    plain + rest.take_while(|b| is_plain(b)).count()
+    if !rest.is_empty() {
+        // The last sixteen, over what of them is there already.
+        let there = 16 - rest.len();
+        let plain = window::plain(last);
+        let end = out.len() + plain - there;
+        out.truncate(out.len() - there);
+        out.extend_from_slice(last);
+        out.truncate(end);
+        if plain < 16 {
+            escape(out, &text[text.len() - 16 + plain..]);
+        }
+    }
 }
 
 #[cold]
