@@ -75,6 +75,35 @@ fn last_word(text: &[u8]) -> Option<(usize, &[u8])> {
 
 /// Reads `SECONDS.MILLIS:SERIAL)` and gives what follows it.
 fn read_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    read_usual_stamp(text).or_else(|| read_any_stamp(text))
+}
+
+/// A stamp between 2001 and 2286, of ten digits.
+#[inline(always)]
+fn read_usual_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (high, 8) = eight::number(text, 0) else {
+        return None;
+    };
+    let [a, b, b'.', c, d, e, b':'] = *text[8..].first_chunk::<7>()? else {
+        return None;
+    };
+    let low = [a, b, c, d, e];
+    if !low.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let (serial, digits @ 1..8) = eight::number(text, 15) else {
+        return None;
+    };
+    let after = text[15 + digits..].strip_prefix(b")")?;
+    let low = low.iter().fold(0, |n, b| n * 10 + (b - b'0') as i64);
+    let stamp = Stamp {
+        time: Timestamp(high as i64 * 100_000 + low),
+        serial,
+    };
+    Some((stamp, after))
+}
+
+fn read_any_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (seconds, text) = read_number(text)?;
     let text = text.strip_prefix(b".")?;
     // The kernel prints "%llu.%03lu:%u" (kernel/audit.c, audit_log_start).

@@ -6,7 +6,8 @@
 //! - [`event`]: an event while it is joined, and what its records promise
 //! - [`fields`]: `key=value`, quoted, hex, nested
 //! - [`execve`]: exact arguments from EXECVE records
-//! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
+//! - [`syscall`]: the fields of a SYSCALL record
+//! - [`records`]: the fields of a record about an authentication
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`interpret`]: what the value of a field means
 //! - [`classify`]: what an event that is no program start was about
@@ -27,4 +28,5 @@ pub mod normalise;
 pub mod record_types;
 pub mod records;
 pub mod sockaddr;
+pub mod syscall;
 pub mod tables;

@@ -16,7 +16,7 @@ use super::event::Event;
 use super::execve;
 use super::fields::{Field, Fields, Raw, word};
 use super::record_types::RecordType;
-use super::records::Syscall;
+use super::syscall::Syscall;
 
 /// The program start that this event is, where it is one: a SYSCALL that succeeded with an EXECVE, or
 /// what is left of that after a loss.

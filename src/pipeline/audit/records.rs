@@ -1,4 +1,4 @@
-//! The fields of the records that trailhound looks into: SYSCALL, and those about authentication.
+//! The fields of the records about authentication, and how values say nothing.
 //!
 //! Place in the flow: [`super::normalise`] and the lane read them here, once for each event. Values
 //! are taken as the record has them; nothing is looked up elsewhere.
@@ -12,83 +12,6 @@ use crate::model::process::Account;
 use super::fields::{Field, Fields, Raw};
 use super::keys as key;
 use super::record_types::RecordType;
-
-/// A SYSCALL record, with the names of its ENRICHED part.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Syscall<'a> {
-    pub arch: Option<Raw<'a>>,
-    /// The system call by number; of a URINGOP record, the operation of io_uring.
-    pub number: Option<u32>,
-    /// Its name, where the record gives one (ENRICHED, or ausearch's interpretation).
-    pub call_name: Option<&'a [u8]>,
-    pub is_uring: bool,
-    pub arguments: [Option<u64>; 4],
-    pub success: Option<bool>,
-    pub exit: Option<i64>,
-    pub pid: Option<u32>,
-    pub ppid: Option<u32>,
-    pub login_user: Account<'a>,
-    pub user: Account<'a>,
-    pub group: Account<'a>,
-    pub effective_user: Account<'a>,
-    pub effective_group: Account<'a>,
-    pub session: Option<u32>,
-    pub tty: Option<&'a [u8]>,
-    pub comm: Option<Raw<'a>>,
-    pub exe: Option<Raw<'a>>,
-    pub key: Option<Raw<'a>>,
-}
-
-impl<'a> Syscall<'a> {
-    pub fn read(body: &'a [u8]) -> Syscall<'a> {
-        let mut call = Syscall::default();
-        for Field { word, raw, .. } in Fields::new(body) {
-            match word {
-                key::ARCH => call.arch = Some(raw),
-                key::SYSCALL => match raw.id() {
-                    Some(number) => call.number = Some(number),
-                    None => call.call_name = some(raw),
-                },
-                key::URING_OP => (call.is_uring, call.number) = (true, raw.id()),
-                key::A0 => call.arguments[0] = hexadecimal(raw),
-                key::A1 => call.arguments[1] = hexadecimal(raw),
-                key::A2 => call.arguments[2] = hexadecimal(raw),
-                key::A3 => call.arguments[3] = hexadecimal(raw),
-                key::SUCCESS => call.success = Some(raw.text() == b"yes"),
-                key::EXIT => call.exit = raw.number(),
-                key::PPID => call.ppid = raw.id(),
-                key::PID => call.pid = raw.id(),
-                key::AUID => call.login_user.id = raw.id(),
-                key::UID => call.user.id = raw.id(),
-                key::GID => call.group.id = raw.id(),
-                key::EUID => call.effective_user.id = raw.id(),
-                key::EGID => call.effective_group.id = raw.id(),
-                key::TTY => call.tty = some(raw),
-                key::SES => call.session = raw.id(),
-                key::COMM => call.comm = Some(raw),
-                key::EXE => call.exe = Some(raw),
-                key::KEY => call.key = Some(raw),
-                key::NAME_OF_SYSCALL => call.call_name = some(raw),
-                key::NAME_OF_AUID => call.login_user.name = name(raw),
-                key::NAME_OF_UID => call.user.name = name(raw),
-                key::NAME_OF_GID => call.group.name = name(raw),
-                key::NAME_OF_EUID => call.effective_user.name = name(raw),
-                key::NAME_OF_EGID => call.effective_group.name = name(raw),
-                _ => {}
-            }
-        }
-        call
-    }
-
-    /// The keys of the rules that matched; several are parted by 0x01 (kernel/audit.c, audit_log_key
-    /// writes one; audisp and auditctl join them so).
-    pub fn keys<'b>(&self, bump: &'b Bump) -> &'b [&'b [u8]]
-    where
-        'a: 'b,
-    {
-        keys(self.key, bump)
-    }
-}
 
 /// The keys of a `key=`.
 pub fn keys<'b>(raw: Option<Raw<'b>>, bump: &'b Bump) -> &'b [&'b [u8]] {
@@ -228,31 +151,6 @@ mod tests {
         time: Timestamp(0),
         serial: 0,
     };
-
-    #[test]
-    fn a_syscall_with_names_is_read() {
-        let body = b"arch=c000003e syscall=59 success=yes exit=0 a0=1 items=2 ppid=7 pid=8 auid=1102 uid=0 gid=0 euid=0 tty=(none) ses=4294967295 comm=\"id\" exe=\"/usr/bin/id\" key=6578656301736574\x1dAUID=\"alice\" UID=\"root\" GID=\"unknown(0)\"";
-        let (bump, call) = (Bump::new(), Syscall::read(body));
-        assert_eq!(
-            (call.pid, call.ppid, call.session, call.tty),
-            (Some(8), Some(7), None, None)
-        );
-        assert_eq!(
-            call.login_user,
-            Account {
-                id: Some(1102),
-                name: Some(b"alice")
-            }
-        );
-        assert_eq!(
-            call.group,
-            Account {
-                id: Some(0),
-                name: None
-            }
-        );
-        assert_eq!(call.keys(&bump), [b"exec".as_slice(), b"set"]);
-    }
 
     #[test]
     fn a_failed_logon_is_read() {

@@ -59,6 +59,10 @@ impl Opener {
 
     /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
     pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
+        if self.fixed.form != Form::Json && is_one_bare_line(value) {
+            let (host, text, raw) = (None, value, value);
+            return each(Ok(Line { host, text, raw }));
+        }
         let is_json = match self.fixed.form {
             Form::Auto => begins_like_json(value),
             Form::Lines => false,
@@ -90,6 +94,12 @@ impl Line<'_> {
     fn is_audit(&self) -> bool {
         self.text.starts_with(b"type=") || self.text.starts_with(b"node=")
     }
+}
+
+/// What most records are.
+fn is_one_bare_line(value: &[u8]) -> bool {
+    (value.starts_with(b"type=") || value.starts_with(b"node="))
+        && memchr2(b'\n', b'\r', value).is_none()
 }
 
 fn begins_like_json(value: &[u8]) -> bool {

@@ -16,8 +16,8 @@ use super::super::event::Event;
 use super::super::fields::{Field, Fields, Raw};
 use super::super::keys as key;
 use super::super::record_types::RecordType;
-use super::super::records::Syscall;
 use super::super::sockaddr::{self, SockAddr};
+use super::super::syscall::Syscall;
 use super::paths::{self, Paths};
 use super::verbs::{Known, NO_AT, Verb};
 
@@ -40,7 +40,7 @@ impl<'b> Behind<'b> {
             Verb::File(action) => self.file(action),
             Verb::Network(action) => self.socket(action),
             Verb::Process(action) => self.process(action),
-            Verb::Ptrace => self.process(ptrace(self.call.arguments[0])),
+            Verb::Ptrace => self.process(ptrace(self.call.arguments()[0])),
             Verb::Memory(action) => self.memory(action),
             Verb::Module(action) => Activity::Module(ModuleActivity {
                 action,
@@ -97,7 +97,7 @@ impl<'b> Behind<'b> {
         }
         let directory = self
             .call
-            .arguments
+            .arguments()
             .get(self.known.at as usize)
             .copied()
             .flatten();
@@ -106,13 +106,13 @@ impl<'b> Behind<'b> {
 
     fn removes_directory(&self) -> bool {
         self.known.name == "unlinkat"
-            && self.call.arguments[2].is_some_and(|flags| flags & REMOVE_DIRECTORY != 0)
+            && self.call.arguments()[2].is_some_and(|flags| flags & REMOVE_DIRECTORY != 0)
     }
 
     fn open_flags(&self) -> Option<u64> {
         match self.known.name {
-            "open" => self.call.arguments[1],
-            "openat" => self.call.arguments[2],
+            "open" => self.call.arguments()[1],
+            "openat" => self.call.arguments()[2],
             _ => None,
         }
     }
@@ -168,7 +168,7 @@ impl<'b> Behind<'b> {
     }
 
     fn process(&self, action: ProcessAction) -> Activity<'b> {
-        let arguments = self.call.arguments;
+        let arguments = self.call.arguments();
         let mut told = ProcessActivity {
             action,
             target: Target {
@@ -241,7 +241,7 @@ impl<'b> Behind<'b> {
     }
 
     fn memory(&self, action: MemoryAction) -> Activity<'b> {
-        let [_, size, protection, _] = self.call.arguments;
+        let [_, size, protection, _] = self.call.arguments();
         let (size, protection) = match (action, self.known.name) {
             (_, "brk") => (None, None),
             (MemoryAction::Release, _) | (_, "mremap") => (size, None),

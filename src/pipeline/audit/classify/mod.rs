@@ -30,7 +30,8 @@ use crate::model::activity::{
 
 use super::event::Event;
 use super::record_types::RecordType;
-use super::records::{self, Syscall};
+use super::records;
+use super::syscall::Syscall;
 use super::tables::Arch;
 use calls::Behind;
 use message::Message;
@@ -179,7 +180,7 @@ fn known(call: &Syscall<'_>) -> Option<Known> {
     };
     let known = by_number.or_else(|| verbs::by_name(std::str::from_utf8(call.call_name?).ok()?))?;
     match known.verb {
-        Verb::SocketCall => verbs::behind_socketcall(call.arguments[0]?).or(Some(known)),
+        Verb::SocketCall => verbs::behind_socketcall(call.arguments()[0]?).or(Some(known)),
         _ => Some(known),
     }
 }
@@ -209,7 +210,7 @@ fn call(call: &Syscall<'_>, known: Option<Known>) -> Call {
         name: known.map(|known| known.name),
         exit: call.exit,
         error,
-        arguments: call.arguments,
+        arguments: call.arguments(),
     }
 }
 
