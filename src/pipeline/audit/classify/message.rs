@@ -128,6 +128,10 @@ impl<'a> Message<'a> {
     /// `op=` with the words that belong to it: before 2015 audit-userspace's friends wrote
     /// `op=adding user to group acct=…`. Without `op=`, the words that the text begins with.
     pub fn phrase(&self) -> Option<&'a [u8]> {
+        // Older kernels quoted it: `op="add_rule"` (RHEL 7, 4.10).
+        if let Some(Raw::Quoted(text)) = self.operation {
+            return Some(text);
+        }
         let text = match memchr::memmem::find(self.text, b"op=") {
             Some(at) => &self.text[at + 3..],
             None => self.text,
@@ -189,6 +193,10 @@ mod tests {
                 Some("changing system time"),
             ),
             ("auid=0 ses=1 op=add_rule key=\"x\"", Some("add_rule")),
+            (
+                "auid=0 ses=1 op=\"remove_rule\" key=\"x\" list=4 res=1",
+                Some("remove_rule"),
+            ),
             ("auid=0 res=1", None),
         ] {
             let phrase = Message::read(body.as_bytes()).phrase();
