@@ -40,7 +40,7 @@ pub struct Completeness {
     pub no_syscall: bool,
     pub no_execve: bool,
     pub no_proctitle: bool,
-    /// Arguments that `argc` promised and no EXECVE record brought.
+    /// Arguments that `argc` promised and EXECVE records did not bring, or not to the last byte.
     pub args_missing: u32,
     /// PATH records that `items=` promised and did not come.
     pub paths_missing: u32,

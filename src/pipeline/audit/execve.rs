@@ -49,56 +49,87 @@ fn read_index(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((value, &text[digits..]))
 }
 
-/// The arguments, and how many were promised and did not come.
+/// The arguments, and how many were promised and did not come, or not to their last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arguments<'b> {
     pub list: &'b [&'b [u8]],
     pub missing: u32,
 }
 
+/// Where a field stands within its argument: `a1=`, `a1_len=`, `a1[0]=`, `a1[1]=`, …
+const PLAIN: u32 = 0;
+const LENGTH: u32 = 1;
+const FIRST_PART: u32 = 2;
+
+/// A field of an argument: its number, its place, its value.
+type Piece<'b> = (u32, u32, Raw<'b>);
+
 /// Puts the arguments together from the bodies of an event's EXECVE records, in any order.
 pub fn assemble<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> Arguments<'b> {
     let mut promised = 0u32;
-    let mut parts: BumpVec<'b, (u32, u32, Raw<'b>)> = BumpVec::new_in(bump);
+    let mut pieces: BumpVec<'b, Piece<'b>> = BumpVec::new_in(bump);
     let mut sorted = true;
     for body in bodies {
         for Field { key, raw, .. } in Fields::new(body) {
-            match read_name(key) {
-                Some(Name::Count) => promised = promised.max(raw.number().unwrap_or(0)),
-                Some(Name::Part(arg, part)) => {
-                    sorted &= parts.last().is_none_or(|&(a, p, _)| (a, p) < (arg, part));
-                    parts.push((arg, part, raw));
+            let (arg, place) = match read_name(key) {
+                Some(Name::Count) => {
+                    promised = promised.max(raw.number().unwrap_or(0));
+                    continue;
                 }
-                Some(Name::Length(_)) | None => {}
-            }
+                Some(Name::Part(arg, _)) if !key.ends_with(b"]") => (arg, PLAIN),
+                Some(Name::Part(arg, part)) => (arg, FIRST_PART + part),
+                Some(Name::Length(arg)) => (arg, LENGTH),
+                None => continue,
+            };
+            sorted &= pieces.last().is_none_or(|&(a, p, _)| (a, p) < (arg, place));
+            pieces.push((arg, place, raw));
         }
     }
     if !sorted {
-        parts.sort_by_key(|&(arg, part, _)| (arg, part));
+        pieces.sort_by_key(|&(arg, place, _)| (arg, place));
     }
-    let mut list = BumpVec::with_capacity_in(parts.len(), bump);
-    let mut rest = parts.as_slice();
-    while let Some(&(arg, _, first)) = rest.first() {
-        let count = rest.iter().take_while(|&&(a, _, _)| a == arg).count();
-        list.push(if count == 1 {
-            first.decode(bump)
-        } else {
-            join(&rest[..count], bump)
-        });
-        rest = &rest[count..];
+    let mut list = BumpVec::with_capacity_in(pieces.len(), bump);
+    let mut whole = 0u32;
+    for pieces in pieces.chunk_by(|a, b| a.0 == b.0) {
+        match pieces {
+            [(_, PLAIN, raw)] => {
+                list.push(raw.decode(bump));
+                whole += 1;
+            }
+            // All that came is its length.
+            [(_, LENGTH, _)] => {}
+            pieces => {
+                list.push(join(pieces, bump));
+                whole += is_whole(pieces) as u32;
+            }
+        }
     }
     Arguments {
-        missing: promised.saturating_sub(list.len() as u32),
+        missing: promised.saturating_sub(whole),
         list: list.into_bump_slice(),
     }
 }
 
-fn join<'b>(parts: &[(u32, u32, Raw<'b>)], bump: &'b Bump) -> &'b [u8] {
+fn join<'b>(pieces: &[Piece<'b>], bump: &'b Bump) -> &'b [u8] {
     let mut whole = BumpVec::new_in(bump);
-    for (_, _, raw) in parts {
+    for (_, _, raw) in pieces.iter().filter(|(_, place, _)| *place != LENGTH) {
         whole.extend_from_slice(raw.decode(bump));
     }
     whole.into_bump_slice()
+}
+
+/// Whether an argument in parts has each of them, to the length that was promised.
+fn is_whole(pieces: &[Piece<'_>]) -> bool {
+    let [(_, LENGTH, length), parts @ ..] = pieces else {
+        // `a1=` written twice is as whole as once.
+        return pieces.iter().any(|(_, place, _)| *place == PLAIN);
+    };
+    let in_a_row = (FIRST_PART..).zip(parts).all(|(n, part)| part.1 == n);
+    let printed: usize = parts.iter().map(|(_, _, raw)| raw.text().len()).sum();
+    in_a_row
+        && length
+            .number()
+            .is_some_and(|length: usize| printed >= length)
 }
 
 /// What an event's EXECVE records have brought so far, counted record by record: an event of very many
@@ -206,7 +237,23 @@ mod tests {
             assert_eq!((missing, complete), (0, true));
         }
         assert!(!argv(&[first]).2);
-        assert_eq!(argv(&[first]).1, 1);
+        // The second part of one, and all of the other.
+        assert_eq!(argv(&[first]).1, 2);
+    }
+
+    #[test]
+    fn an_argument_that_lost_a_part_is_missing() {
+        for lost in [
+            &b"argc=2 a0=\"x\" a1_len=10 a1[0]=3031 a1[2]=3334"[..],
+            b"argc=2 a0=\"x\" a1_len=10 a1[1]=323334",
+            b"argc=2 a0=\"x\" a1_len=10 a1[0]=3031",
+            b"argc=2 a0=\"x\" a1_len=10",
+            b"argc=2 a0=\"x\" a1[0]=3031 a1[1]=323334",
+        ] {
+            let (_, missing, complete) = argv(&[lost]);
+            assert_eq!(missing, 1, "{}", String::from_utf8_lossy(lost));
+            assert!(!complete);
+        }
     }
 
     #[test]

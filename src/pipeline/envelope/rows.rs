@@ -93,8 +93,15 @@ fn field(text: &[u8]) -> Option<(Vec<u8>, Option<&[u8]>)> {
     }
 }
 
+/// Longer than any stamp that a line's reader takes. It stands in each line of a row, and must not multiply
+/// what somebody sent.
+const MOST_STAMP: usize = 48;
+
 /// Digits, a point, digits, a colon, digits: the line's reader says whether it is a stamp.
 fn is_stamp(text: &[u8]) -> bool {
+    if text.len() > MOST_STAMP {
+        return false;
+    }
     let mut parts = text.split(|b| matches!(b, b'.' | b':'));
     let mut digits = || {
         parts

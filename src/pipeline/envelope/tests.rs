@@ -282,6 +282,16 @@ fn rows_of_log_analytics_in_csv_and_json() {
     }
 }
 
+/// It stands in every line of the row: a megabyte of digits and of records were a terabyte of lines.
+#[test]
+fn a_rows_stamp_of_very_many_digits_is_not_written_again() {
+    let (stamp, records) = (format!("{}.000:1", "1".repeat(50)), "{'A':[]},".repeat(50));
+    let csv = format!("0,web01,{stamp},\"[{records}]\"");
+    assert_eq!(open(csv.as_bytes()), [line(None, &csv)]);
+    let json = format!("{{\"mssg_id\":\"{stamp}\",\"AuditdMessage\":\"[{records}]\"}}");
+    assert_eq!(open(json.as_bytes()), [Err(Reject::BadStamp)]);
+}
+
 fn open_fixed(form: Form, line: &str, host: &str, value: &str) -> Opened {
     let pointer = |text: &str| text.parse().ok();
     let fixed = Envelope {
