@@ -209,6 +209,13 @@ written! {
         window: Duration = "\"10m\"",
     }
 
+    /// Events that were lost before they came here.
+    "loss" ("loss.") loss: Loss {
+        /// Tell gaps in the serials of a host as alerts of low severity. They are counted anyway. What a
+        /// filter of auditd or of the shipper leaves out is a gap too.
+        alerts: bool = "false",
+    }
+
     /// Reading of network flows.
     "flow" ("flow.") flow: Flow {
         /// Networks that count as inside, for the direction of a flow whose record does not tell it.

@@ -69,5 +69,7 @@ pub struct AuditEvent<'a> {
     /// As `success=` or `res=` says; `None` where no record does.
     pub success: Option<bool>,
     pub records: &'a [AuditRecord<'a>],
+    /// Labels of the configuration.
+    pub labels: &'a [&'a str],
     pub completeness: Completeness,
 }

@@ -8,12 +8,14 @@ pub mod audit;
 pub mod due;
 pub mod event;
 pub mod flow;
+pub mod gap;
 pub mod indicator;
 pub mod input;
 pub mod logon;
 pub mod output;
 pub mod process;
 pub mod reject;
+pub mod select;
 pub mod settings;
 pub mod time;
 

@@ -13,7 +13,9 @@
 //! 5. A lane that was saved and restored goes on as if it had not been.
 
 mod alerts;
+mod choice;
 mod hosts;
+mod losses;
 mod release;
 mod saved;
 
@@ -46,6 +48,17 @@ pub struct Stats {
     pub evicted: u64,
     /// Refused inputs, in the order of [`Reject::ALL`].
     pub rejects: [u64; Reject::ALL.len()],
+    /// Events that were dropped, by the place of the filter in the settings.
+    pub filtered: Vec<u64>,
+    /// Gaps in serials, and how many events are missing in them.
+    pub gaps: u64,
+    pub missing_events: u64,
+    /// Records that the kernel says it lost, as far as that was heard.
+    pub kernel_lost: u64,
+    /// Lines in which the kernel says that its backlog or rate limit was exceeded.
+    pub kernel_limits: u64,
+    /// Records in which auditd says that it failed.
+    pub daemon_failures: u64,
     /// Indicator hits.
     pub hits: u64,
     /// Sessions, logons in the making and guessing sources that a bound made the lane forget.
@@ -226,14 +239,19 @@ impl State {
         }
         let record = match line::read(line.text) {
             Ok(record) => record,
-            Err(reject) => return self.refuse(reject, line.raw, input, call),
+            Err(reject) => {
+                self.hear_kernel(line, input, call);
+                return self.refuse(reject, line.raw, input, call);
+            }
         };
         let node = record.node.filter(|node| !node.is_empty());
         let host = match node.or(line.host).or(input.host) {
             Some(name) => self.host(name, call),
             None => self.unnamed_host(input, call),
         };
-        if !self.hosts.push(host, &record, call.now, input.offset) {
+        let pushed = self.hosts.push(host, &record, call.now, input.offset);
+        self.gaps(host, input.offset, call);
+        if !pushed {
             return self.refuse(Reject::Late, line.raw, input, call);
         }
         self.release_due(host, call);

@@ -7,6 +7,8 @@
 //! - [`fields`]: `key=value`, quoted, hex, nested
 //! - [`execve`]: exact arguments from EXECVE records
 //! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
+//! - [`facts`]: what an event says of itself, for filters and labels
+//! - [`health`]: what kernel and auditd say of their own losses
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -15,7 +17,9 @@
 pub mod correlate;
 pub mod event;
 pub mod execve;
+pub mod facts;
 pub mod fields;
+pub mod health;
 mod keys;
 pub mod line;
 pub mod normalise;

@@ -61,6 +61,7 @@ pub fn process<'b>(
         session: call.session,
         tty: call.tty,
         keys: call.keys(bump),
+        labels: &[],
         exit: call.exit,
         completeness,
     })
@@ -93,6 +94,7 @@ pub fn audit_event<'b>(
         stamp: event.stamp,
         success,
         records: records.into_bump_slice(),
+        labels: &[],
         completeness: event.completeness(cut),
     }
 }

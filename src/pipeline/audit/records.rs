@@ -88,7 +88,7 @@ fn some(raw: Raw<'_>) -> Option<&[u8]> {
 
 /// A name of the ENRICHED part; auditd writes `unset` for 4294967295 and `unknown(1000)` for an id
 /// that it could not look up (audit-userspace auparse/interpret.c).
-fn name(raw: Raw<'_>) -> Option<&[u8]> {
+pub fn name(raw: Raw<'_>) -> Option<&[u8]> {
     match raw.text() {
         b"unset" | b"" | b"?" => None,
         text if text.starts_with(b"unknown(") => None,

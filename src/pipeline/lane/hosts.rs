@@ -11,7 +11,7 @@ use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::Guesses;
-use crate::pipeline::state::{Logons, Names};
+use crate::pipeline::state::{Logons, Names, Serials};
 
 /// Events whose memory is kept for the next ones.
 const MOST_SPARE: usize = 256;
@@ -27,6 +27,9 @@ pub struct Host {
     pub logons: Logons,
     pub names: Names,
     pub guesses: Guesses,
+    pub serials: Serials,
+    /// `audit_lost=` as the kernel told it last.
+    pub kernel_lost: Option<u32>,
     /// Arrival clock at its newest line.
     pub arrived: Timestamp,
     /// Time of the event that went out last. The newest time seen may be a stamp of a wrong clock.
@@ -166,6 +169,10 @@ impl Hosts {
             age: self.next_age,
         };
         let push = host.buffer.push(record, arrival, &mut self.spare);
+        // Once for each event, not for each line; auditd counts its own records apart.
+        if push != Push::Joined && !record.kind.is_daemon() {
+            host.serials.see(record.stamp, now);
+        }
         if push == Push::New {
             self.next_age += 1;
             self.open_events += 1;

@@ -13,7 +13,7 @@ use super::Lane;
 use super::hosts::{Host, Hosts};
 
 /// Of this release.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Saved<H> {

@@ -27,6 +27,7 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
             "event_code",
             event.records.first().map(|record| record.kind),
         );
+        common::labels(m, &[], event.labels);
     });
     common::device(&mut o, event.host);
     o.object("unmapped", |u| {
