@@ -250,7 +250,6 @@ impl State {
             None => self.unnamed_host(input, call),
         };
         let pushed = self.hosts.push(host, &record, call.now, input.offset);
-        self.gaps(host, input.offset, call);
         if !pushed {
             return self.refuse(Reject::Late, line.raw, input, call);
         }

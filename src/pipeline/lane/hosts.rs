@@ -169,8 +169,8 @@ impl Hosts {
             age: self.next_age,
         };
         let push = host.buffer.push(record, arrival, &mut self.spare);
-        // Once for each event, not for each line; auditd counts its own records apart.
-        if push != Push::Joined && !record.kind.is_daemon() {
+        // Its event may have gone out without it, or not have come at all.
+        if push == Push::Late {
             host.serials.see(record.stamp, now);
         }
         if push == Push::New {

@@ -15,16 +15,6 @@ use super::release::{Desk, Teller};
 use super::{Call, State, Stats};
 
 impl State {
-    /// Tells the gaps that are certain once a line of this offset has come.
-    pub fn gaps(&mut self, host: usize, offset: i64, call: &mut Call<'_>) {
-        if self.hosts.get_mut(host).serials.is_whole() {
-            return;
-        }
-        let (now, tell) = (call.now, offset >= self.told_before);
-        let (host, desk, mut teller) = self.split(host, tell, call);
-        desk.gaps(host, Some(now), &mut teller);
-    }
-
     /// The kernel tells its losses in its log, in lines that are no audit records.
     pub fn hear_kernel(&mut self, line: &Line<'_>, input: &Input<'_>, call: &mut Call<'_>) {
         match health::of_line(line.text) {
@@ -43,6 +33,16 @@ impl State {
 }
 
 impl Desk {
+    /// An event goes: its serial has come. auditd counts its own records apart.
+    pub fn serial(&mut self, host: &mut Host, event: &Event, teller: &mut Teller<'_>) {
+        if event.kinds().next().is_some_and(|kind| !kind.is_daemon()) {
+            host.serials.see(event.stamp, event.arrived);
+        }
+        if !host.serials.is_whole() {
+            self.gaps(host, Some(event.arrived), teller);
+        }
+    }
+
     /// Counts the gaps whose wait is over, all where `now` is none, and tells them where that is wanted.
     pub fn gaps(&mut self, host: &mut Host, now: Option<Timestamp>, teller: &mut Teller<'_>) {
         let (name, alerts) = (&host.name, &mut self.alerts);

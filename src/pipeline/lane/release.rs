@@ -109,6 +109,7 @@ impl State {
         desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
         desk.bump = bump;
+        desk.serial(host, &event, &mut teller);
         self.hosts.recycle(event);
     }
 

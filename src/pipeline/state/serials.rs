@@ -1,7 +1,8 @@
 //! Gaps in the serials of a host, tolerant of disorder, repeats, reboots and the counter's wrap.
 //!
-//! Place in the flow: sees the stamp of each kernel event once, when its first line comes. What lies
-//! between the newest serial and a newer one is a hole; lines that come late fill it. A hole that is left
+//! Place in the flow: sees the stamp of each kernel event once, when it goes out (and of a line that comes
+//! after its event went out). What lies between the newest serial and a newer one is a hole; events that
+//! come late fill it. A hole that is left
 //! when [`WINDOW`] more events have come and the host's time has moved on is a gap; so it is when the host
 //! falls silent, and at the end of the input.
 //!
@@ -73,7 +74,7 @@ pub struct Serials {
 }
 
 impl Serials {
-    /// An event of this stamp has begun, or a line of it has come late.
+    /// An event of this stamp goes out, or a line of it has come late.
     pub fn see(&mut self, stamp: Stamp, now: Timestamp) {
         let Ok(serial) = u32::try_from(stamp.serial) else {
             return;
