@@ -8,6 +8,7 @@
 //! - [`execve`]: exact arguments from EXECVE records
 //! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
+//! - [`interpret`]: what the value of a field means
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -18,6 +19,7 @@ pub mod event;
 pub mod execve;
 pub mod fields;
 mod keys;
+pub mod interpret;
 pub mod line;
 pub mod normalise;
 pub mod record_types;

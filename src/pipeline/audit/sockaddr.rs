@@ -196,12 +196,18 @@ impl Display for SockAddr<'_> {
         match self {
             SockAddr::Inet { ip, port } => write!(f, " laddr={ip} lport={port}"),
             SockAddr::Inet6 { ip, port, .. } => write!(f, " laddr={ip} lport={port}"),
+            // A socket without a name.
+            SockAddr::Unix { path: [], .. } => Ok(()),
             SockAddr::Unix { path, is_abstract } => {
                 let at = if *is_abstract { "@" } else { "" };
                 write!(f, " path={at}{}", String::from_utf8_lossy(path))
             }
             SockAddr::Netlink { pid, groups } => {
-                write!(f, " nlnk-fam=16 nlnk-pid={pid} nlnk-grp={groups}")
+                write!(f, " nlnk-fam=16 nlnk-pid={pid}")?;
+                match groups {
+                    0 => Ok(()),
+                    groups => write!(f, " nlnk-grp={groups}"),
+                }
             }
             SockAddr::Packet {
                 interface,
@@ -242,7 +248,11 @@ mod tests {
                 "saddr_fam=local path=/var/run/nscd/socket",
             ),
             ("0100002F746D702F78", "saddr_fam=local path=@/tmp/x"),
-            ("0100", "saddr_fam=local path="),
+            ("0100", "saddr_fam=local"),
+            (
+                "100000000000000000000000",
+                "saddr_fam=netlink nlnk-fam=16 nlnk-pid=0",
+            ),
             (
                 "100000000B00000001000000",
                 "saddr_fam=netlink nlnk-fam=16 nlnk-pid=11 nlnk-grp=1",
