@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod audit;
 pub mod due;
+pub mod eight;
 pub mod event;
 pub mod flow;
 pub mod gap;

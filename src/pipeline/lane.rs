@@ -271,9 +271,13 @@ impl State {
 
     /// The host of a line that names none: the default of the settings, else the message key.
     fn unnamed_host(&mut self, input: &Input<'_>, call: &mut Call<'_>) -> usize {
-        match &self.settings.clone().default_host {
-            Some(name) => self.host(name.as_bytes(), call),
-            None => self.host(input.key.unwrap_or_default(), call),
+        let name = match &self.settings.default_host {
+            Some(name) => name.as_bytes(),
+            None => input.key.unwrap_or_default(),
+        };
+        match self.hosts.find(name) {
+            Some(host) => host,
+            None => self.host(&name.to_vec(), call),
         }
     }
 

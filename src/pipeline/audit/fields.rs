@@ -7,6 +7,8 @@
 
 use bumpalo::Bump;
 
+use crate::model::eight::{self, sixteen};
+
 /// Iterates over the fields of a body. The 0x1D that ENRICHED puts before its own fields counts as
 /// white space, so their lost form through syslog reads the same.
 #[derive(Clone, Debug)]
@@ -129,39 +131,61 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Field<'a>> {
-        let mut rest = self.rest;
+        self.short().or_else(|| self.any())
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// A bare field that fits sixteen bytes with what ends it, as most do: name and value are found by
+    /// one look at all of them.
+    #[inline(always)]
+    fn short(&mut self) -> Option<Field<'a>> {
+        let text = match self.rest {
+            [b' ' | 0x1D, rest @ ..] => rest,
+            rest => rest,
+        };
+        let sixteen = u128::from_le_bytes(*text.first_chunk()?);
+        let end = sixteen::before(sixteen::below(sixteen, 0x21));
+        let equals = sixteen::before(sixteen::equal(sixteen, b'='));
+        if !(1..=8).contains(&equals) || end <= equals || !is_end(*text.get(end)?) || end > 15 {
+            return None;
+        }
+        let eight = sixteen as u64;
+        let marks = eight::equal(eight, b',') | eight::equal(eight, b'(');
+        let value = &text[equals + 1..end];
+        if eight::before(marks) < equals || matches!(value.first(), Some(b'"' | b'\'' | b'{')) {
+            return None;
+        }
+        self.rest = &text[end..];
+        Some(Field {
+            key: &text[..equals],
+            word: eight::lowest(eight, equals),
+            raw: Raw::Bare(value),
+        })
+    }
+
+    #[inline(never)]
+    fn any(&mut self) -> Option<Field<'a>> {
+        let text = self.rest;
+        let mut start = 0;
         loop {
-            let start = rest.iter().position(|b| !is_space(*b) && *b != b'(')?;
-            rest = &rest[start..];
-            let (mut end, mut word) = (0, 0u64);
-            let stop = loop {
-                match rest.get(end) {
-                    None => {
-                        self.rest = &[];
-                        return None;
-                    }
-                    Some(&b) if b == b'=' || is_space(b) => break b,
-                    Some(&b) => {
-                        if end < 8 {
-                            word |= (b as u64) << (8 * end);
-                        }
-                        end += 1;
-                    }
-                }
-            };
-            if stop != b'=' {
-                // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
-                rest = &rest[end..];
-                continue;
+            while is_space(*text.get(start)?) || text[start] == b'(' {
+                start += 1;
             }
-            let (raw, rest_after) = read_value(&rest[end + 1..]);
-            self.rest = rest_after;
-            return Some(Field {
-                key: &rest[..end],
-                word: if end > 8 { 0 } else { word },
-                raw,
-            });
+            let (end, word) = key_end(text, start);
+            if text.get(end) == Some(&b'=') {
+                let (raw, after) = read_value(&text[end + 1..]);
+                self.rest = after;
+                return Some(Field {
+                    key: &text[start..end],
+                    word,
+                    raw,
+                });
+            }
+            // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
+            start = end;
         }
     }
 }
@@ -174,27 +198,39 @@ fn is_end(b: u8) -> bool {
     matches!(b, b' ' | 0x1D | b'\n' | b'\r')
 }
 
+/// Where the key that begins at `start` ends, and its [`word`].
+#[inline(always)]
+fn key_end(text: &[u8], start: usize) -> (usize, u64) {
+    let eight = eight::load(text, start);
+    let stops = eight::below(eight, 0x21) | eight::equal(eight, b'=') | eight::equal(eight, b',');
+    let length = eight::before(stops);
+    match text.get(start + length) {
+        Some(&b) if length < 8 && (b == b'=' || is_space(b)) => {
+            (start + length, eight::lowest(eight, length))
+        }
+        _ => long_key_end(text, start),
+    }
+}
+
+/// A key of eight bytes and more, the last one of a text, or one with control bytes.
+fn long_key_end(text: &[u8], start: usize) -> (usize, u64) {
+    let rest = &text[start..];
+    let length = rest
+        .iter()
+        .position(|&b| b == b'=' || is_space(b))
+        .unwrap_or(rest.len());
+    (start + length, word(&rest[..length]))
+}
+
+#[inline(always)]
 fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
     match text.first() {
-        Some(b'"') => match memchr::memchr(b'"', &text[1..]) {
-            Some(end) => (Raw::Quoted(&text[1..=end]), &text[end + 2..]),
+        Some(b'"') => match quote_end(text) {
+            Some(end) => (Raw::Quoted(&text[1..end]), &text[end + 1..]),
             // The line was cut: what is there is the value.
             None => (Raw::Quoted(&text[1..]), &[]),
         },
-        Some(b'\'') => {
-            // Inside, a quote stands only where a program wrote one; the last is before a space.
-            let end = memchr::memchr_iter(b'\'', &text[1..])
-                .map(|i| i + 1)
-                .find(|&i| text.get(i + 1).is_none_or(|&b| is_end(b)));
-            match end {
-                Some(end) => (Raw::Nested(&text[1..end]), &text[end + 1..]),
-                None => (Raw::Nested(&text[1..]), &[]),
-            }
-        }
-        Some(b'{') => match memchr::memchr(b'}', text) {
-            Some(end) => (Raw::Nested(text[1..end].trim_ascii()), &text[end + 1..]),
-            None => (Raw::Nested(text[1..].trim_ascii()), &[]),
-        },
+        Some(b'\'' | b'{') => read_nested(text),
         _ => {
             let end = bare_end(text);
             (Raw::Bare(&text[..end]), &text[end..])
@@ -202,16 +238,59 @@ fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
     }
 }
 
-/// Where a bare value ends. Most are short; a title or an address in hex is not.
+fn read_nested(text: &[u8]) -> (Raw<'_>, &[u8]) {
+    if text.first() == Some(&b'{') {
+        return match memchr::memchr(b'}', text) {
+            Some(end) => (Raw::Nested(text[1..end].trim_ascii()), &text[end + 1..]),
+            None => (Raw::Nested(text[1..].trim_ascii()), &[]),
+        };
+    }
+    // Inside, a quote stands only where a program wrote one; the last is before a space.
+    let end = memchr::memchr_iter(b'\'', &text[1..])
+        .map(|i| i + 1)
+        .find(|&i| text.get(i + 1).is_none_or(|&b| is_end(b)));
+    match end {
+        Some(end) => (Raw::Nested(&text[1..end]), &text[end + 1..]),
+        None => (Raw::Nested(&text[1..]), &[]),
+    }
+}
+
+/// How far a value is looked through eight bytes at a time; a title or an address in hex is longer.
+const SHORT: usize = 32;
+
+/// Where the quote stands that ends a quoted value.
+#[inline(always)]
+fn quote_end(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    while at < SHORT {
+        let quotes = eight::equal(eight::load(text, at), b'"');
+        if quotes != 0 {
+            return Some(at + eight::before(quotes));
+        }
+        at += 8;
+    }
+    memchr::memchr(b'"', text.get(at..)?).map(|end| at + end)
+}
+
+/// Where a bare value ends.
+#[inline(always)]
 fn bare_end(text: &[u8]) -> usize {
-    const SHORT: usize = 24;
-    let near = text.iter().take(SHORT).position(|&b| is_end(b));
-    near.unwrap_or_else(|| {
-        let rest = text.get(SHORT..).unwrap_or_default();
-        let part = memchr::memchr2(b' ', 0x1D, rest).unwrap_or(rest.len());
-        let line = memchr::memchr2(b'\n', b'\r', &rest[..part]).unwrap_or(part);
-        text.len().min(SHORT) + line
-    })
+    let mut at = 0;
+    while at < SHORT {
+        let stops = eight::below(eight::load(text, at), 0x21);
+        if stops != 0 {
+            let end = at + eight::before(stops);
+            match text.get(end) {
+                Some(&b) if !is_end(b) => break,
+                _ => return end.min(text.len()),
+            }
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    let part = memchr::memchr2(b' ', 0x1D, rest).unwrap_or(rest.len());
+    let line = memchr::memchr2(b'\n', b'\r', &rest[..part]).unwrap_or(part);
+    text.len().min(at) + line
 }
 
 #[cfg(test)]
@@ -280,7 +359,42 @@ mod tests {
         assert_eq!(Raw::Bare(b"0").id(), Some(0));
     }
 
+    /// The same, read one byte at a time.
+    fn slowly(text: &[u8]) -> Option<(&[u8], &[u8])> {
+        let start = text.iter().position(|&b| !is_space(b) && b != b'(')?;
+        let text = &text[start..];
+        let end = text.iter().position(|&b| b == b'=' || is_space(b))?;
+        if text[end] != b'=' {
+            return slowly(&text[end..]);
+        }
+        let value = &text[end + 1..];
+        let length = match value.first() {
+            Some(b'"') => value[1..].iter().position(|&b| b == b'"').map(|n| n + 2),
+            _ => value.iter().position(|&b| is_end(b)),
+        };
+        Some((&text[..end], &value[..length.unwrap_or(value.len())]))
+    }
+
     proptest! {
+        #[test]
+        fn eight_bytes_at_a_time_find_what_one_does(body in "[a-c=\" ,(\x01\x1d\t]{0,60}") {
+            let field = Fields::new(body.as_bytes()).next();
+            let fast = field.map(|field| (field.key, field.raw.text()));
+            let slow = slowly(body.as_bytes()).map(|(key, value)| {
+                let value = value.strip_prefix(b"\"").unwrap_or(value);
+                (key, value)
+            });
+            match (fast, slow) {
+                (Some((key, value)), Some((slow_key, slow_value))) => {
+                    prop_assert_eq!(key, slow_key);
+                    let quoted = matches!(field.map(|field| field.raw), Some(Raw::Quoted(_)));
+                    let want = if quoted { slow_value.strip_suffix(b"\"").unwrap_or(slow_value) } else { slow_value };
+                    prop_assert_eq!(value, want);
+                }
+                (fast, slow) => prop_assert_eq!(fast, slow),
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic_or_loop(body: Vec<u8>) {
             let bump = Bump::new();

@@ -9,6 +9,8 @@
 //! - [`records`]: the fields of a SYSCALL, and of a record about an authentication
 //! - [`facts`]: what an event says of itself, for filters and labels
 //! - [`health`]: what kernel and auditd say of their own losses
+//! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
+//! - [`interpret`]: what the value of a field means
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -21,7 +23,10 @@ pub mod facts;
 pub mod fields;
 pub mod health;
 mod keys;
+pub mod interpret;
 pub mod line;
 pub mod normalise;
 pub mod record_types;
 pub mod records;
+pub mod sockaddr;
+pub mod tables;

@@ -1,5 +1,6 @@
 //! A logon in the making: what the records of one process have said so far.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,7 @@ impl Attempt {
             first: record.stamp,
             newest: record.stamp.time,
             offset,
-            service: service_of(record.exe),
+            service: service_of(record.exe).into(),
             exe: None,
             account: None,
             asked: None,
@@ -88,7 +89,7 @@ impl Attempt {
             self.records.push(record.stamp);
         }
         if let Some(exe) = record.exe {
-            self.service = service_of(Some(exe));
+            self.service = service_of(Some(exe)).into();
             self.exe = Some(kept(exe, MOST_TEXT));
         }
         self.join_user(record);
@@ -155,7 +156,7 @@ impl Attempt {
         record.stamp.time.since(self.newest) <= GRACE_MS
             && record
                 .exe
-                .is_none_or(|exe| self.exe.is_none() || service_of(Some(exe)) == self.service)
+                .is_none_or(|exe| self.exe.is_none() || *service_of(Some(exe)) == *self.service)
     }
 
     /// When it is told as failed, or, once it was, forgotten.
@@ -270,13 +271,13 @@ impl Attempt {
 }
 
 /// The program's name; the parts that sshd was cut into since OpenSSH 9.8 are sshd.
-pub fn service_of(exe: Option<&[u8]>) -> Box<str> {
+pub fn service_of(exe: Option<&[u8]>) -> Cow<'_, str> {
     let name = exe
         .and_then(|exe| exe.rsplit(|&b| b == b'/').next())
         .unwrap_or_default();
     match name {
         b"sshd-session" | b"sshd-auth" => "sshd".into(),
-        name => String::from_utf8_lossy(&kept(name, MOST_TEXT)).into(),
+        name => String::from_utf8_lossy(&name[..name.len().min(MOST_TEXT)]),
     }
 }
 

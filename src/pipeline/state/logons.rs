@@ -43,7 +43,7 @@ struct Session {
 pub struct Logons {
     attempts: BTreeMap<u32, Attempt>,
     due: Due<u32>,
-    /// Source address and process id of each attempt that has one.
+    /// Source address and process id of each attempt that has one and was not told.
     by_source: BTreeSet<(IpAddr, u32)>,
     sessions: BTreeMap<u32, Session>,
     /// Session number and process id of each session.
@@ -111,7 +111,8 @@ impl Logons {
         attempt.join(record);
         if before != attempt.src_ip() {
             before.map(|ip| self.by_source.remove(&(ip, pid)));
-            attempt.src_ip().map(|ip| self.by_source.insert((ip, pid)));
+            let untold = attempt.src_ip().filter(|_| !attempt.told);
+            untold.map(|ip| self.by_source.insert((ip, pid)));
         }
         let due = attempt.due(context.wait_ms);
         self.due.set(pid, old, due);
@@ -174,7 +175,7 @@ impl Logons {
         let told = |pid: &u32| {
             self.sessions.get(pid).is_some_and(|session| {
                 session.logon.session == record.session
-                    && service_of(record.exe) == session.logon.service
+                    && *service_of(record.exe) == *session.logon.service
             })
         };
         match record.kind {
@@ -260,7 +261,7 @@ impl Logons {
         }
         let service = service_of(record.exe);
         let session = match self.sessions.get(&pid) {
-            Some(session) if session.logon.service == service => self.take_session(pid),
+            Some(session) if *session.logon.service == *service => self.take_session(pid),
             _ => None,
         };
         let ended = (pid, record.session);
@@ -314,6 +315,7 @@ impl Logons {
             return;
         }
         attempt.told = true;
+        attempt.src_ip().map(|ip| self.by_source.remove(&(ip, pid)));
         let (success, first) = (!attempt.failed(), attempt.first);
         let logon = attempt.logon(context.host, pid, success, first, |id| {
             context.names.get(id)

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::model::audit::AuditRecord;
+use crate::model::eight;
 use crate::model::process::{Account, Completeness};
 use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
 
@@ -171,11 +172,11 @@ pub fn completeness(u: &mut Object<'_>, completeness: &Completeness) {
 pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
     u.objects("records", records, |r, record| {
         r.text("type", record.kind);
-        // A bloom filter: most records have no name twice, and are not searched for one.
-        let mut seen = bit(b"type");
+        // Most records have no name twice, and are not searched for one.
+        let mut seen = Seen::default();
+        seen.add(b"type");
         for (i, (key, value)) in record.fields.iter().enumerate() {
-            let bit = bit(key);
-            if seen & bit == 0 {
+            if seen.add(key) {
                 r.member(key, value);
             } else {
                 let before = record.fields[..i].iter().filter(|(k, _)| k == key).count();
@@ -184,14 +185,26 @@ pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
                     n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
                 };
             }
-            seen |= bit;
         }
     });
 }
 
-fn bit(key: &[u8]) -> u64 {
-    let (first, last) = (key.first().unwrap_or(&0), key.last().unwrap_or(&0));
-    1 << ((*first as usize * 7 + *last as usize * 13 + key.len() * 29) & 63)
+/// A Bloom filter of names.
+#[derive(Default)]
+struct Seen([u64; 16]);
+
+impl Seen {
+    /// False where the name may have been added before.
+    #[inline]
+    fn add(&mut self, name: &[u8]) -> bool {
+        // 2^64 divided by the golden ratio, as Fibonacci hashing has it.
+        let word = eight::load(name, 0) ^ (name.len() as u64) << 56;
+        let hash = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        let (at, bit) = ((hash >> 6) as usize & 15, 1 << (hash & 63));
+        let new = self.0[at] & bit == 0;
+        self.0[at] |= bit;
+        new
+    }
 }
 
 #[cfg(test)]
