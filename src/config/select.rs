@@ -143,7 +143,7 @@ impl One<'_, '_> {
         match <String as Readable>::read(value, false) {
             Ok(name) if !name.is_empty() => name,
             _ => {
-                let what = format!("'{}.name' cannot be {value}", self.list);
+                let what = format!("'{}.name' cannot be {}", self.list, shown(value));
                 self.wrong(value, &what, <String as Readable>::FORM);
                 String::new()
             }
@@ -201,7 +201,10 @@ fn shown(value: &Value) -> String {
     match &value.kind {
         ValueKind::String(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
         ValueKind::Table(_) => "a table".to_owned(),
-        ValueKind::Array(_) => "this list".to_owned(),
+        ValueKind::Array(items) => {
+            let items: Vec<_> = items.iter().take(4).map(shown).collect();
+            format!("[{}]", items.join(", "))
+        }
         other => other.to_string(),
     }
 }
