@@ -18,6 +18,7 @@ mod hosts;
 mod losses;
 mod release;
 mod saved;
+pub mod trace;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::pipeline::intel::IntelSet;
 use hosts::Hosts;
 use release::Desk;
 pub use saved::RestoreError;
+use trace::{Step, Trace};
 
 /// Counters of a lane since it began; they only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +72,8 @@ struct Call<'c> {
     now: Timestamp,
     intel: &'c IntelSet,
     out: &'c mut Outputs,
+    /// `None` but in `explain`.
+    trace: Option<&'c mut Trace<'c>>,
 }
 
 /// All state of one input partition.
@@ -109,6 +113,17 @@ impl Lane {
     /// Takes one input record. `now` is the arrival clock: it must not go back, and may stand still
     /// (`replay` passes the same time always, and waits then end by the host's own time alone).
     pub fn step(&mut self, now: Timestamp, input: Input<'_>, intel: &IntelSet, out: &mut Outputs) {
+        let trace = None;
+        let mut call = Call {
+            now,
+            intel,
+            out,
+            trace,
+        };
+        self.step_with(input, &mut call);
+    }
+
+    fn step_with(&mut self, input: Input<'_>, call: &mut Call<'_>) {
         let Lane {
             opener,
             flows,
@@ -117,19 +132,18 @@ impl Lane {
         state.refused = None;
         state.stats.records += 1;
         state.stats.bytes += input.value.len() as u64;
-        let mut call = Call { now, intel, out };
         match input.source {
             Source::Audit => opener.open(input.value, &mut |line| match line {
-                Ok(line) => state.take_line(&line, &input, &mut call),
-                Err((reject, raw)) => state.refuse(reject, raw, &input, &mut call),
+                Ok(line) => state.take_line(&line, &input, call),
+                Err((reject, raw)) => state.refuse(reject, raw, &input, call),
             }),
             Source::Flow => {
                 let read = flows.read(input.value, &mut |flow| {
-                    state.take_flow(&flow, input.offset, &mut call);
+                    state.take_flow(&flow, input.offset, call);
                 });
                 if let Err(reject) = read {
                     state.stats.lines += 1;
-                    state.refuse(reject, input.value, &input, &mut call);
+                    state.refuse(reject, input.value, &input, call);
                 }
             }
         }
@@ -137,7 +151,12 @@ impl Lane {
 
     /// Lets waits end that `now` has passed.
     pub fn tick(&mut self, now: Timestamp, intel: &IntelSet, out: &mut Outputs) {
-        let mut call = Call { now, intel, out };
+        let mut call = Call {
+            now,
+            intel,
+            out,
+            trace: None,
+        };
         for host in 0..self.state.hosts.len() {
             self.state.release_due(host, &mut call);
             self.state.advance_idle(host, &mut call);
@@ -150,9 +169,14 @@ impl Lane {
             now: Timestamp(i64::MIN),
             intel,
             out,
+            trace: None,
         };
+        self.finish_with(&mut call);
+    }
+
+    fn finish_with(&mut self, call: &mut Call<'_>) {
         for host in 0..self.state.hosts.len() {
-            self.state.finish_host(host, &mut call);
+            self.state.finish_host(host, call);
         }
     }
 
@@ -162,6 +186,7 @@ impl Lane {
             now: Timestamp(i64::MIN),
             intel,
             out,
+            trace: None,
         };
         for host in 0..self.state.hosts.len() {
             while let Some(event) = self.state.hosts.pop_finished(host) {
@@ -234,6 +259,7 @@ impl Lane {
 impl State {
     fn take_line(&mut self, line: &Line<'_>, input: &Input<'_>, call: &mut Call<'_>) {
         self.stats.lines += 1;
+        call.told(|_| Step::Line(line));
         if line.text.len() > self.settings.limits.line_bytes {
             return self.refuse(Reject::TooLong, line.raw, input, call);
         }
@@ -250,6 +276,12 @@ impl State {
             None => self.unnamed_host(input, call),
         };
         let pushed = self.hosts.push(host, &record, call.now, input.offset);
+        let name = &self.hosts.get_mut(host).name;
+        call.told(|_| Step::Record {
+            record: &record,
+            host: name,
+            late: !pushed,
+        });
         if !pushed {
             return self.refuse(Reject::Late, line.raw, input, call);
         }
@@ -259,6 +291,7 @@ impl State {
 
     fn refuse(&mut self, reject: Reject, raw: &[u8], input: &Input<'_>, call: &mut Call<'_>) {
         self.stats.rejects[reject.index()] += 1;
+        call.told(|_| Step::Refused { reject, raw });
         let bytes = Some((raw.as_ptr() as usize, raw.len()));
         if std::mem::replace(&mut self.refused, bytes) == bytes {
             return;

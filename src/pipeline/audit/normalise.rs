@@ -124,7 +124,7 @@ fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
 
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
-fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
+pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
     const ENCODED: [u64; 20] = [
         word(b"comm"),
         word(b"exe"),

@@ -17,6 +17,7 @@ use crate::pipeline::state::logons::{Context, Decided};
 
 use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
+use super::trace::Step;
 use super::{Call, State, Stats, alerts};
 
 /// Memory that is used anew for each event.
@@ -93,16 +94,11 @@ impl State {
         }
     }
 
-    pub fn release(
-        &mut self,
-        host: usize,
-        event: Box<Event>,
-        cut: Option<Cut>,
-        call: &mut Call<'_>,
-    ) {
+    pub fn release(&mut self, of: usize, event: Box<Event>, cut: Option<Cut>, call: &mut Call<'_>) {
         self.stats.incomplete += cut.is_some() as u64;
+        let first = call.out.len();
         let tell = event.first_offset >= self.told_before;
-        let (host, desk, mut teller) = self.split(host, tell, call);
+        let (host, desk, mut teller) = self.split(of, tell, call);
         host.released = event.stamp.time;
         desk.advance(host, event.stamp.time, &mut teller);
         let mut bump = std::mem::take(&mut desk.bump);
@@ -110,6 +106,13 @@ impl State {
         bump.reset();
         desk.bump = bump;
         desk.serial(host, &event, &mut teller);
+        let host = &self.hosts.get_mut(of).name;
+        call.told(|out| Step::Event {
+            host,
+            event: &event,
+            cut,
+            told: first..out.len(),
+        });
         self.hosts.recycle(event);
     }
 
