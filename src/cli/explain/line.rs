@@ -100,6 +100,7 @@ impl<'a> FieldsShown<'_, 'a> {
         if let Some(meaning) = named {
             let said = short(meaning.to_string().as_bytes(), LONGEST);
             return Some(match meaning {
+                Meaning::Name("unset") => "unset: the number for no id".to_owned(),
                 Meaning::Named(_) => format!("{said}: the record's own name for it"),
                 _ => format!("{said}: by the kernel's tables"),
             });

@@ -149,6 +149,10 @@ impl Teller {
 
     fn refused(&mut self, reject: Reject, raw: &[u8]) {
         let mut text = String::new();
+        // A late record has said it already.
+        if !self.carried.text.is_empty() && reject != Reject::Late {
+            self.push(&mut text, "envelope", &self.carried.envelope);
+        }
         let said = format!("{}: {}", reject.as_str(), reject.explain());
         let said = self.paint.wrong(&said);
         self.push(&mut text, "refused", &said);
