@@ -15,6 +15,7 @@ use super::value::{OrOff, Properties, Property};
 use super::written::{self, Written};
 use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
 use crate::model::Settings;
+use crate::model::envelope::{Envelope, Form};
 use crate::model::settings::{Guessing, Limits, Waits};
 
 /// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
@@ -70,6 +71,7 @@ pub(super) fn check(
             default_host: None,
             selection: super::select::read(&mut check.reader),
             tell_gaps: written.loss.alerts,
+            envelope: check.envelope(written.audit),
         },
     };
     check.reader.mistakes.into_result(config)
@@ -319,6 +321,22 @@ impl Check<'_> {
             event_ms: millis(event),
             settle_ms: millis(self.between("waits.settle", written.settle, Duration::ZERO..=event)),
             logon_ms: millis(self.between("waits.logon", written.logon, tenth..=3600 * SECOND)),
+        }
+    }
+
+    fn envelope(&mut self, written: written::Audit) -> Envelope {
+        let pointers = [("audit.line", &written.line), ("audit.host", &written.host)];
+        for (path, _) in pointers
+            .iter()
+            .filter(|(_, pointer)| written.form == Form::Lines && pointer.0.is_some())
+        {
+            let what = format!("'{path}' is a JSON pointer, and 'audit.form' is \"lines\"");
+            self.wrong(path, what, "\"auto\" or \"json\" as 'audit.form'");
+        }
+        Envelope {
+            form: written.form,
+            line: written.line.0,
+            host: written.host.0,
         }
     }
 

@@ -12,6 +12,7 @@ use config::{Value, ValueKind};
 use ipnet::IpNet;
 
 use crate::model::Kind;
+use crate::model::envelope::{Form, Pointer};
 
 /// A value that can be read from the merged layers.
 pub trait Readable: Sized + Default {
@@ -155,6 +156,22 @@ impl Readable for OrOff<SocketAddr> {
 
     fn read(value: &Value, text_only: bool) -> Result<OrOff<SocketAddr>, &Value> {
         or_off(value, text_only, |text| text.parse().ok())
+    }
+}
+
+impl Readable for OrOff<Pointer> {
+    const FORM: &'static str = "a JSON pointer such as \"/host/name\", or \"\"";
+
+    fn read(value: &Value, text_only: bool) -> Result<OrOff<Pointer>, &Value> {
+        or_off(value, text_only, |text| text.parse().ok())
+    }
+}
+
+impl Readable for Form {
+    const FORM: &'static str = "\"auto\", \"lines\" or \"json\"";
+
+    fn read(value: &Value, _: bool) -> Result<Form, &Value> {
+        text(value).and_then(|text| text.parse().ok()).ok_or(value)
     }
 }
 

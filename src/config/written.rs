@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::layers::Reader;
 use super::value::{OrOff, Properties, Readable, Size};
 use crate::model::Kind;
+use crate::model::envelope::{Form, Pointer};
 
 /// A key as the reference tells it.
 #[derive(Clone, Copy, Debug)]
@@ -214,6 +215,22 @@ written! {
         /// Tell gaps in the serials of a host as alerts of low severity. They are counted anyway. What a
         /// filter of auditd or of the shipper leaves out is a gap too.
         alerts: bool = "false",
+    }
+
+    /// Reading of audit lines: how they are carried, where it shall not be seen from the bytes.
+    "audit" ("audit.") audit: Audit {
+        /// `"auto"`: seen from the first byte. `"lines"`: text, with or without a syslog head.
+        /// `"json"`: JSON documents.
+        form: Form = "\"auto\"",
+        /// Where the line stands in a document, as a JSON pointer such as `"/message"` or
+        /// `"/records/*/RawData"` (`*`: every element of a list). Its text may hold several lines.
+        /// `""`: in the members of the known shippers.
+        line: OrOff<Pointer> = "\"\"",
+        /// Where the host stands, likewise: with `audit.line` from the same beginning (steps that both have
+        /// go together, so each line has the host beside it), else from the document that holds the line.
+        /// `""`: in the members of the known shippers; with `audit.line`, nowhere, and the line, the Kafka
+        /// header or the key names it.
+        host: OrOff<Pointer> = "\"\"",
     }
 
     /// Reading of network flows.

@@ -1,5 +1,6 @@
 //! What the audit stages say to the later ones of records that are no program start.
 
+use super::activity::{Activity, Actor, Call, Decision};
 use super::process::{Account, Completeness};
 use super::{EventUid, Stamp};
 
@@ -66,8 +67,24 @@ pub struct AuditEvent<'a> {
     pub uid: EventUid,
     pub host: &'a str,
     pub stamp: Stamp,
-    /// As `success=` or `res=` says; `None` where no record does.
+    /// As `success=` or `res=` says; `None` where no record does, and where a connection is still
+    /// under way (EINPROGRESS).
     pub success: Option<bool>,
+    /// Type of the record that says what the event is about, by number: 1300 for a system call. 0
+    /// where the type has none.
+    pub record_type: u16,
+    pub activity: Activity<'a>,
+    pub actor: Actor<'a>,
+    /// `None` where no SYSCALL record (or URINGOP) is here.
+    pub call: Option<Call>,
+    /// Of a security module or seccomp, where one is in the records.
+    pub decision: Option<Decision>,
+    /// The kernel or a program calls it an anomaly (ANOM_*, 1700–1799 and 2100–2199).
+    pub anomaly: bool,
+    /// Keys of the rules that matched.
+    pub keys: &'a [&'a [u8]],
+    /// Words that are no field, by type of their record: `avc: denied { read } for`.
+    pub words: &'a [(&'a [u8], &'a [u8])],
     pub records: &'a [AuditRecord<'a>],
     /// Labels of the configuration.
     pub labels: &'a [&'a str],

@@ -36,13 +36,32 @@ impl EventUid {
     /// The id of what `tag` names about the event of this identity: the tag keeps apart the outputs
     /// that one event gives rise to.
     pub fn of(tag: &str, host: &str, stamp: Stamp) -> EventUid {
+        let (time, serial) = (stamp.time.0.to_le_bytes(), stamp.serial.to_le_bytes());
+        let parts = [
+            tag.as_bytes(),
+            &[0],
+            host.as_bytes(),
+            &[0],
+            time.as_slice(),
+            serial.as_slice(),
+        ];
+        // The state of a hash in parts is large, and nearly all hosts have short names.
+        let mut whole = [0; 128];
+        let mut rest = whole.as_mut_slice();
+        for part in parts {
+            let Some((place, after)) = rest.split_at_mut_checked(part.len()) else {
+                return EventUid::of_parts(&parts);
+            };
+            place.copy_from_slice(part);
+            rest = after;
+        }
+        let length = 128 - rest.len();
+        EventUid(xxhash_rust::xxh3::xxh3_128(&whole[..length]))
+    }
+
+    fn of_parts(parts: &[&[u8]]) -> EventUid {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-        hash.update(tag.as_bytes());
-        hash.update(&[0]);
-        hash.update(host.as_bytes());
-        hash.update(&[0]);
-        hash.update(&stamp.time.0.to_le_bytes());
-        hash.update(&stamp.serial.to_le_bytes());
+        parts.iter().for_each(|part| hash.update(part));
         EventUid(hash.digest128())
     }
 
@@ -128,6 +147,18 @@ mod tests {
             serial: 42,
         };
         assert_eq!(stamp.to_string(), "1700000000.007:42");
+    }
+
+    #[test]
+    fn the_length_of_a_name_changes_not_how_it_is_hashed() {
+        for length in [0, 90, 200] {
+            let (host, stamp) = ("h".repeat(length), Stamp::default());
+            let parts: [&[u8]; 5] = [b"tag", b"\0", host.as_bytes(), b"\0", &[0; 16]];
+            assert_eq!(
+                EventUid::of("tag", &host, stamp),
+                EventUid::of_parts(&parts)
+            );
+        }
     }
 
     #[test]

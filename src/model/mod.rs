@@ -3,10 +3,12 @@
 //! Place in the flow: below everything. It refuses to know any stage, any format, any clock and any
 //! file; it imports nothing of this crate outside itself.
 
+pub mod activity;
 pub mod alert;
 pub mod audit;
 pub mod due;
 pub mod eight;
+pub mod envelope;
 pub mod event;
 pub mod flow;
 pub mod gap;
@@ -19,6 +21,7 @@ pub mod reject;
 pub mod select;
 pub mod settings;
 pub mod time;
+pub mod window;
 
 pub use alert::{Alert, Severity};
 pub use due::Due;

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::Kind;
+use super::envelope::Envelope;
 use super::select::Selection;
 
 /// Which kinds are wanted.
@@ -119,6 +120,8 @@ pub struct Settings {
     pub selection: Selection,
     /// Gaps in serials are told as alerts; they are counted anyway.
     pub tell_gaps: bool,
+    /// How audit lines are carried, where it is fixed.
+    pub envelope: Envelope,
 }
 
 /// RFC 1918, RFC 4193, link-local and loopback.
@@ -147,6 +150,7 @@ impl Default for Settings {
             default_host: None,
             selection: Selection::default(),
             tell_gaps: false,
+            envelope: Envelope::default(),
         }
     }
 }

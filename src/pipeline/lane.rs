@@ -13,6 +13,7 @@
 //! 5. A lane that was saved and restored goes on as if it had not been.
 
 mod alerts;
+mod carriers;
 mod choice;
 mod hosts;
 mod losses;
@@ -23,7 +24,7 @@ pub mod trace;
 use std::sync::Arc;
 
 use crate::model::{Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
-use crate::pipeline::audit::line;
+use crate::pipeline::audit::line::{self, Record};
 use crate::pipeline::envelope::{Line, Opener};
 use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
@@ -97,7 +98,7 @@ struct State {
 impl Lane {
     pub fn new(settings: Arc<Settings>) -> Lane {
         Lane {
-            opener: Opener::default(),
+            opener: Opener::new(settings.envelope.clone()),
             flows: FlowReader::new(&settings.internal_networks),
             state: State {
                 hosts: Hosts::new(&settings),
@@ -263,22 +264,59 @@ impl State {
         if line.text.len() > self.settings.limits.line_bytes {
             return self.refuse(Reject::TooLong, line.raw, input, call);
         }
-        let record = match line::read(line.text) {
-            Ok(record) => record,
-            Err(reject) => {
-                self.hear_kernel(line, input, call);
-                return self.refuse(reject, line.raw, input, call);
+        let (mut text, mut node) = (line.text, None);
+        loop {
+            let mut record = match line::read(text) {
+                Ok(record) => record,
+                Err(reject) => {
+                    self.hear_kernel(line, input, call);
+                    return self.refuse(reject, line.raw, input, call);
+                }
+            };
+            let glued = line::glued(record.body);
+            if let Some(at) = glued {
+                (record.body, text) = record.body.split_at(at);
+                record.body = record.body.trim_ascii_end();
+            }
+            // One writer wrote the whole line.
+            node = record.node.filter(|node| !node.is_empty()).or(node);
+            record.node = node;
+            self.take_record(&record, line, input, call);
+            if glued.is_none() {
+                return;
+            }
+            self.stats.lines += 1;
+        }
+    }
+
+    fn take_record(
+        &mut self,
+        record: &Record<'_>,
+        line: &Line<'_>,
+        input: &Input<'_>,
+        call: &mut Call<'_>,
+    ) {
+        let carrier = line.host.or(input.host);
+        let host = match record.node {
+            Some(node) => {
+                let host = self.host(node, call);
+                let carrier = carrier.or(self.settings.default_host.as_deref().map(str::as_bytes));
+                let carrier = carrier.or(input.key).unwrap_or_default();
+                self.hosts.named(host, carrier, record.stamp, call.now);
+                host
+            }
+            None => {
+                let carrier = match carrier {
+                    Some(name) => self.host(name, call),
+                    None => self.unnamed_host(input, call),
+                };
+                self.hosts.meant(carrier, record.stamp)
             }
         };
-        let node = record.node.filter(|node| !node.is_empty());
-        let host = match node.or(line.host).or(input.host) {
-            Some(name) => self.host(name, call),
-            None => self.unnamed_host(input, call),
-        };
-        let pushed = self.hosts.push(host, &record, call.now, input.offset);
+        let pushed = self.hosts.push(host, record, call.now, input.offset);
         let name = &self.hosts.get_mut(host).name;
         call.told(|_| Step::Record {
-            record: &record,
+            record,
             host: name,
             late: !pushed,
         });

@@ -147,6 +147,19 @@ impl HostBuffer {
         if found { Push::Joined } else { Push::New }
     }
 
+    /// An event of this stamp is open here, or went out lately.
+    pub fn knows(&self, stamp: Stamp) -> bool {
+        self.place(stamp).1 || self.released.contains(&stamp)
+    }
+
+    /// Takes out the open event of a stamp: it turned out to be of another host.
+    pub fn give_up(&mut self, stamp: Stamp) -> Option<Box<Event>> {
+        let at = Some(self.place(stamp)).filter(|(_, found)| *found)?.0;
+        let event = self.open.remove(at)?;
+        self.bytes -= event.bytes();
+        Some(event)
+    }
+
     /// Takes out the next event that may go: the one with the lowest stamp, when its wait is over.
     pub fn pop_due(&mut self, now: Timestamp, waits: &Waits) -> Option<(Box<Event>, Option<Cut>)> {
         let cut = self.due(self.open.front()?, now, waits)?;

@@ -3,7 +3,7 @@
 //! Place in the flow: [`super::correlate`] fills it and decides when it goes; [`super::normalise`]
 //! reads it. It copies each body once, into one buffer, and takes no field apart that it needs not.
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 
 use crate::model::process::{Completeness, Cut};
@@ -59,13 +59,8 @@ pub struct Event {
     pub readiness: Readiness,
     parts: Vec<Part>,
     bytes: Vec<u8>,
-    has_syscall: bool,
-    has_part_of_syscall: bool,
-    has_execve: bool,
-    has_cwd: bool,
-    has_proctitle: bool,
-    has_eoe: bool,
-    has_daemon: bool,
+    /// Which records are here: [`Role`]s of all of them.
+    roles: u8,
     paths: u32,
     arguments: execve::Tally,
     /// `items=` of the SYSCALL record: how many PATH records belong to it.
@@ -114,42 +109,40 @@ impl Event {
             start,
             end: self.bytes.len() as u32,
         });
+        let Role { roles, rank } = ROLES[kind.index()];
+        self.roles |= roles;
         if kind == RecordType::SYSCALL {
-            self.has_syscall = true;
             self.items = items(record.body);
             self.started_a_program = started_a_program(record.body);
         }
         self.paths += (kind == RecordType::PATH) as u32;
         if kind == RecordType::EXECVE {
-            self.has_execve = true;
             self.arguments.add(record.body);
         }
-        self.has_cwd |= kind == RecordType::CWD;
-        self.has_proctitle |= kind == RecordType::PROCTITLE;
-        self.has_eoe |= kind == RecordType::EOE;
-        self.has_part_of_syscall |= kind.is_part_of_syscall();
-        self.has_daemon |= kind.is_daemon();
-        let rank = rank(kind);
         let in_order = rank >= self.rank;
         self.rank = self.rank.max(rank);
         in_order
     }
 
+    fn has(&self, role: u8) -> bool {
+        self.roles & role != 0
+    }
+
     /// Decides anew how far the event has come.
     pub fn judge(&mut self, habits: Habits) {
-        self.readiness = if !self.has_part_of_syscall {
+        self.readiness = if !self.has(Role::PART_OF_SYSCALL) {
             // Alone so far: a SYSCALL of the same serial may follow (LOGIN, CONFIG_CHANGE, USER_*).
-            if self.has_daemon {
+            if self.has(Role::DAEMON) {
                 Readiness::Whole
             } else {
                 Readiness::Settling
             }
-        } else if !self.has_syscall
-            || (habits.proctitle && !self.has_eoe && !self.has_proctitle)
+        } else if !self.has(Role::SYSCALL)
+            || (habits.proctitle && !self.has(Role::EOE) && !self.has(Role::PROCTITLE))
             || !self.keeps_promises()
         {
             Readiness::Open
-        } else if self.has_eoe && !habits.disorder && self.has_what_it_mostly_has(habits) {
+        } else if self.has(Role::EOE) && !habits.disorder && self.has_what_it_mostly_has(habits) {
             Readiness::Whole
         } else {
             Readiness::Settling
@@ -157,12 +150,12 @@ impl Event {
     }
 
     pub fn lacks_proctitle(&self) -> bool {
-        self.has_syscall && !self.has_proctitle
+        self.has(Role::SYSCALL) && !self.has(Role::PROCTITLE)
     }
 
     /// Stands alone so far: records that need no SYSCALL.
     pub fn is_lone(&self) -> bool {
-        !self.has_part_of_syscall
+        !self.has(Role::PART_OF_SYSCALL)
     }
 
     pub fn kinds(&self) -> impl Iterator<Item = RecordType> {
@@ -200,9 +193,9 @@ impl Event {
         }
         Completeness {
             cut,
-            no_syscall: self.has_part_of_syscall && !self.has_syscall,
-            no_execve: self.started_a_program && !self.has_execve,
-            no_proctitle: self.has_part_of_syscall && !self.has_proctitle,
+            no_syscall: self.has(Role::PART_OF_SYSCALL) && !self.has(Role::SYSCALL),
+            no_execve: self.started_a_program && !self.has(Role::EXECVE),
+            no_proctitle: self.has(Role::PART_OF_SYSCALL) && !self.has(Role::PROCTITLE),
             args_missing: 0,
             paths_missing: self.items.saturating_sub(self.paths),
         }
@@ -210,7 +203,7 @@ impl Event {
 
     /// Counted, never searched: an event may have a million records.
     fn keeps_promises(&self) -> bool {
-        let has_its_arguments = match self.has_execve {
+        let has_its_arguments = match self.has(Role::EXECVE) {
             true => self.arguments.is_complete(),
             false => !self.started_a_program,
         };
@@ -220,21 +213,27 @@ impl Event {
     /// PROCTITLE where the host writes it, and CWD where there are paths (audit_alloc_name in
     /// kernel/auditsc.c takes both). A rule may exclude either, so they are waited for, not promised.
     fn has_what_it_mostly_has(&self, habits: Habits) -> bool {
-        (self.has_proctitle || habits.no_proctitle) && (self.items == 0 || self.has_cwd)
+        (self.has(Role::PROCTITLE) || habits.no_proctitle)
+            && (self.items == 0 || self.has(Role::CWD))
     }
 }
 
 /// `items=` of a SYSCALL record.
 fn items(body: &[u8]) -> u32 {
-    // Behind `a0=… a1=… a2=… a3=…`, before the ids.
-    let count = memmem::find(body, b" items=").map(|at| {
-        let digits = body[at + 7..].iter().take_while(|b| b.is_ascii_digit());
+    // Behind `a0=… a1=… a2=… a3=…`, before the ids: the first `m` of the record, nearly always.
+    let near = memchr(b'm', body).and_then(|at| at.checked_sub(4));
+    let near = near.filter(|&at| body[at..].starts_with(ITEMS));
+    let count = near.or_else(|| memmem::find(body, ITEMS)).map(|at| {
+        let digits = body[at + ITEMS.len()..].iter();
+        let digits = digits.take_while(|b| b.is_ascii_digit());
         digits.fold(0u32, |n, b| {
             n.saturating_mul(10).saturating_add((b - b'0') as u32)
         })
     });
     count.unwrap_or(0)
 }
+
+const ITEMS: &[u8] = b" items=";
 
 /// A successful execve or execveat, by architecture and number.
 fn started_a_program(body: &[u8]) -> bool {
@@ -268,20 +267,58 @@ const EXEC_CALLS: &[(&[u8], &[&[u8]])] = &[
     (b"c00000f3", &[b"221", b"281"]), // riscv64
 ];
 
-/// The order in which the kernel writes the records of one event (kernel/auditsc.c, audit_log_exit).
-fn rank(kind: RecordType) -> u8 {
-    match kind {
-        RecordType::SYSCALL => 1,
-        RecordType::BPRM_FCAPS | RecordType::SOCKADDR | RecordType::SOCKETCALL => 2,
-        RecordType::EXECVE | RecordType::CAPSET | RecordType::MMAP | RecordType::FD_PAIR => 2,
-        RecordType::IPC | RecordType::OBJ_PID => 2,
-        RecordType::CWD => 3,
-        RecordType::PATH => 4,
-        RecordType::PROCTITLE => 5,
-        RecordType::EOE => 6,
-        _ => 0,
+/// What records of one type say of their event: a line costs one look-up.
+#[derive(Clone, Copy)]
+struct Role {
+    roles: u8,
+    /// The order in which the kernel writes the records of one event (kernel/auditsc.c, audit_log_exit).
+    rank: u8,
+}
+
+impl Role {
+    const SYSCALL: u8 = 1;
+    const PART_OF_SYSCALL: u8 = 2;
+    const EXECVE: u8 = 4;
+    const CWD: u8 = 8;
+    const PROCTITLE: u8 = 16;
+    const EOE: u8 = 32;
+    const DAEMON: u8 = 64;
+
+    const fn of(kind: RecordType) -> Role {
+        let (own, rank) = match kind {
+            RecordType::SYSCALL => (Role::SYSCALL, 1),
+            RecordType::EXECVE => (Role::EXECVE, 2),
+            RecordType::BPRM_FCAPS | RecordType::SOCKADDR | RecordType::SOCKETCALL => (0, 2),
+            RecordType::CAPSET | RecordType::MMAP | RecordType::FD_PAIR => (0, 2),
+            RecordType::IPC | RecordType::OBJ_PID => (0, 2),
+            RecordType::CWD => (Role::CWD, 3),
+            RecordType::PATH => (0, 4),
+            RecordType::PROCTITLE => (Role::PROCTITLE, 5),
+            RecordType::EOE => (Role::EOE, 6),
+            _ => (0, 0),
+        };
+        let part = if kind.is_part_of_syscall() {
+            Role::PART_OF_SYSCALL
+        } else {
+            0
+        };
+        let daemon = if kind.is_daemon() { Role::DAEMON } else { 0 };
+        Role {
+            roles: own | part | daemon,
+            rank,
+        }
     }
 }
+
+const ROLES: [Role; RecordType::COUNT + 1] = {
+    let mut roles = [Role { roles: 0, rank: 0 }; RecordType::COUNT + 1];
+    let mut i = 0;
+    while i < RecordType::COUNT {
+        roles[i] = Role::of(RecordType::of_index(i));
+        i += 1;
+    }
+    roles
+};
 
 #[cfg(test)]
 mod tests {

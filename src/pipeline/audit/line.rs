@@ -1,10 +1,11 @@
 //! The head of one audit line: `[node=NAME ]type=TYPE msg=audit(SECONDS.MILLIS:SERIAL): BODY`.
 //!
 //! Place in the flow: between the envelope, which has taken the shipper's part off, and the buffer.
-//! It does not look into the body.
+//! It does not look into the body, but for another record that lost the end of line before it.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
+use crate::model::eight;
 use crate::model::{Reject, Stamp, Timestamp};
 
 use super::record_types::RecordType;
@@ -31,11 +32,8 @@ pub fn read(line: &[u8]) -> Result<Record<'_>, Reject> {
         None => (None, line),
     };
     let rest = rest.strip_prefix(b"type=").ok_or(Reject::NotAudit)?;
-    // No name of a type is longer.
-    let end = rest
-        .iter()
-        .take(64)
-        .position(|&b| b == b' ')
+    let end = name_end(rest)
+        .filter(|end| *end > 0)
         .ok_or(Reject::NotAudit)?;
     let (type_name, rest) = (&rest[..end], &rest[end + 1..]);
     let rest = rest.strip_prefix(b"msg=").unwrap_or(rest);
@@ -50,6 +48,31 @@ pub fn read(line: &[u8]) -> Result<Record<'_>, Reject> {
     })
 }
 
+/// Where in a body another record begins: a writer that was cut off, or a collector that joins lines,
+/// put two on one. Only where no quote is open: within one it is text that a program wrote.
+pub fn glued(body: &[u8]) -> Option<usize> {
+    memchr_iter(b'(', body).find_map(|at| {
+        let before = body[..at].strip_suffix(b"audit")?;
+        let before = before.strip_suffix(b"msg=").unwrap_or(before);
+        let (start, kind) = last_word(before)?;
+        read_stamp(&body[at + 1..])?;
+        let name = kind.strip_prefix(b"type=")?;
+        let start = match last_word(&body[..start]) {
+            Some((start, word)) if word.starts_with(b"node=") => start,
+            _ => start,
+        };
+        let is_closed = |quote| memchr_iter(quote, &body[..start]).count() % 2 == 0;
+        ((1..64).contains(&name.len()) && is_closed(b'"') && is_closed(b'\'')).then_some(start)
+    })
+}
+
+/// The word before a space at the end, which a space must go before, and where it begins.
+fn last_word(text: &[u8]) -> Option<(usize, &[u8])> {
+    let text = text.strip_suffix(b" ")?;
+    let start = memchr::memrchr(b' ', text)? + 1;
+    Some((start, &text[start..]))
+}
+
 /// Reads `SECONDS.MILLIS:SERIAL)` and gives what follows it.
 fn read_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (seconds, text) = read_number(text)?;
@@ -60,6 +83,10 @@ fn read_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
             (a - b'0') as u64 * 100 + (b - b'0') as u64 * 10 + (c - b'0') as u64,
             rest,
         ),
+        // Fewer digits are of other writers, and are milliseconds to one and a fraction to the next:
+        // only nothing is the same to both.
+        [b'0', rest @ ..] if rest.starts_with(b":") => (0, rest),
+        [b'0', b'0', rest @ ..] if rest.starts_with(b":") => (0, rest),
         _ => return None,
     };
     let (serial, text) = read_number(text.strip_prefix(b":")?)?;
@@ -141,21 +168,31 @@ fn locate_in_stamp(stamp: &[u8], begin: usize) -> (usize, &'static str) {
     (begin + at, expected)
 }
 
+/// Fifteen digits at most: more of seconds, or of a serial, are no stamp of any kernel.
 fn read_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0u64;
-    let mut digits = 0;
-    for &b in text {
-        if !b.is_ascii_digit() {
-            break;
-        }
-        // Fifteen digits of seconds, or of a serial, are no stamp of any kernel.
-        if digits == 15 {
-            return None;
-        }
-        value = value * 10 + (b - b'0') as u64;
-        digits += 1;
+    let (high, digits) = eight::number(text, 0);
+    if digits < 8 {
+        return (digits > 0).then(|| (high, &text[digits..]));
     }
-    (digits > 0).then(|| (value, &text[digits..]))
+    let (low, digits) = eight::number(text, 8);
+    if digits == 8 {
+        return None;
+    }
+    Some((high * 10u64.pow(digits as u32) + low, &text[8 + digits..]))
+}
+
+/// Where the type's name ends: no name is longer than 63 bytes.
+fn name_end(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < 64 {
+        let spaces = eight::equal(eight::load(text, at), b' ');
+        if spaces != 0 {
+            let end = at + eight::before(spaces);
+            return (end < text.len()).then_some(end);
+        }
+        at += 8;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -191,6 +228,42 @@ mod tests {
     }
 
     #[test]
+    fn a_short_fraction_is_read_where_it_is_nothing() {
+        for text in ["12.0:3", "12.00:3", "12.000:3"] {
+            let line = format!("type=CWD msg=audit({text}): x");
+            assert_eq!(read(line.as_bytes()).unwrap().stamp, stamp(12_000, 3));
+        }
+    }
+
+    #[test]
+    fn another_record_in_a_body_is_found_outside_of_quotes() {
+        for (first, second) in [
+            ("item=0 obj=x ", "type=CWD msg=audit(1.000:1):  cwd=\"/\""),
+            (
+                "item=0 name=\"a\" ",
+                "node=n type=CWD msg=audit(1.000:1): x",
+            ),
+            ("tty=(none) key=(null) ", "type=CWD audit(1.000:1): x"),
+            ("msg='op=x res=success' ", "type=EOE msg=audit(1.000:1): "),
+        ] {
+            let body = format!("{first}{second}");
+            assert_eq!(glued(body.as_bytes()), Some(first.len()), "{body}");
+        }
+        for one in [
+            "msg='text type=CWD msg=audit(1.000:1): x'",
+            "name=\"a type=CWD msg=audit(1.000:1): x",
+            "x=1 type=CWD msg=audit(x): y",
+            "x=1 type=CWD msg=audit(",
+            "x=1 type= msg=audit(1.000:1): x",
+            "type=CWD msg=audit(1.000:1): x",
+            "(null) audit(1.000:1)",
+            "audit(1.000:1)",
+        ] {
+            assert_eq!(glued(one.as_bytes()), None, "{one}");
+        }
+    }
+
+    #[test]
     fn what_is_no_audit_line_says_why() {
         for (line, why) in [
             (&b"hello"[..], Reject::NotAudit),
@@ -205,6 +278,9 @@ mod tests {
                 Reject::BadStamp,
             ),
             (b"node=web01", Reject::NotAudit),
+            (b"type= msg=audit(1.000:1): x", Reject::NotAudit),
+            (b"msg=audit(1.000:1): x", Reject::NotAudit),
+            (b"type=SYSCALL msg=audit(12.1234:3): x", Reject::BadStamp),
         ] {
             assert_eq!(read(line), Err(why), "{}", String::from_utf8_lossy(line));
         }
@@ -263,6 +339,17 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(line: Vec<u8>) {
             let _ = (read(&line), locate(&line));
+            if let Some(at) = glued(&line) {
+                prop_assert!(read(&line[at..]).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_glued_can_be_read(text in "[a ='\"(]{0,9}", more in "( node=n)?( type=[A-Z]{0,3})( msg=)?audit\\(1\\.000:[0-9]{0,3}\\): x") {
+            let body = text + &more;
+            if let Some(at) = glued(body.as_bytes()) {
+                prop_assert!(read(&body.as_bytes()[at..]).is_ok(), "{}", body);
+            }
         }
 
         #[test]

@@ -11,11 +11,13 @@
 //! - [`health`]: what kernel and auditd say of their own losses
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`interpret`]: what the value of a field means
+//! - [`classify`]: what an event that is no program start was about
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
 //! without saying so.
 
+pub mod classify;
 pub mod correlate;
 pub mod event;
 pub mod execve;

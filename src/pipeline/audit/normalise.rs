@@ -11,6 +11,7 @@ use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
 use crate::model::{EventUid, Process};
 
+use super::classify;
 use super::event::Event;
 use super::execve;
 use super::fields::{Field, Fields, Raw, word};
@@ -88,11 +89,20 @@ pub fn audit_event<'b>(
             fields: fields.into_bump_slice(),
         });
     }
+    let facts = classify::facts(event, bump);
     AuditEvent {
         uid: EventUid::of("audit", host, event.stamp),
         host,
         stamp: event.stamp,
-        success,
+        success: success.filter(|_| !facts.in_progress),
+        record_type: facts.record_type,
+        activity: facts.activity,
+        actor: facts.actor,
+        call: facts.call,
+        decision: facts.decision,
+        anomaly: facts.anomaly,
+        keys: facts.keys,
+        words: facts.words,
         records: records.into_bump_slice(),
         labels: &[],
         completeness: event.completeness(cut),
@@ -105,10 +115,12 @@ fn decode_fields<'b>(
     fields: &mut BumpVec<'b, (&'b [u8], &'b [u8])>,
     bump: &'b Bump,
 ) {
-    for Field { key, word, raw } in Fields::new(body) {
+    for Field { key, word, raw, .. } in Fields::new(body) {
         match raw {
             Raw::Nested(inner) if key == b"msg" => decode_fields(kind, inner, fields, bump),
-            Raw::Bare(_) if is_encoded(kind, key, word) => fields.push((key, raw.decode(bump))),
+            Raw::Bare(text) if text.len() > 1 && is_encoded(kind, key, word) => {
+                fields.push((key, raw.decode(bump)))
+            }
             raw => fields.push((key, raw.text())),
         }
     }
@@ -125,32 +137,35 @@ fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
 pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
-    const ENCODED: [u64; 20] = [
-        word(b"comm"),
-        word(b"exe"),
-        word(b"cwd"),
-        word(b"name"),
-        word(b"acct"),
-        word(b"key"),
-        word(b"cmd"),
-        word(b"ocomm"),
-        word(b"path"),
-        word(b"dir"),
-        word(b"file"),
-        word(b"watch"),
-        word(b"data"),
-        word(b"vm"),
-        word(b"grp"),
-        word(b"new-name"),
-        word(b"old-name"),
-        word(b"root_dir"),
-        word(b"sw"),
-        word(b"device"),
-    ];
+    const COMM: u64 = word(b"comm");
+    const EXE: u64 = word(b"exe");
+    const CWD: u64 = word(b"cwd");
+    const NAME: u64 = word(b"name");
+    const ACCT: u64 = word(b"acct");
+    const KEY: u64 = word(b"key");
+    const CMD: u64 = word(b"cmd");
+    const OCOMM: u64 = word(b"ocomm");
+    const PATH: u64 = word(b"path");
+    const DIR: u64 = word(b"dir");
+    const FILE: u64 = word(b"file");
+    const WATCH: u64 = word(b"watch");
+    const DATA: u64 = word(b"data");
+    const VM: u64 = word(b"vm");
+    const GRP: u64 = word(b"grp");
+    const NEW_NAME: u64 = word(b"new-name");
+    const OLD_NAME: u64 = word(b"old-name");
+    const ROOT_DIR: u64 = word(b"root_dir");
+    const SW: u64 = word(b"sw");
+    const DEVICE: u64 = word(b"device");
     if kind == RecordType::EXECVE {
         return matches!(key, [b'a', b'0'..=b'9', ..]);
     }
-    ENCODED.contains(&name) || (name == 0 && matches!(key, b"proctitle" | b"invalid_context"))
+    match name {
+        COMM | EXE | CWD | NAME | ACCT | KEY | CMD | OCOMM | PATH | DIR | FILE | WATCH | DATA
+        | VM | GRP | NEW_NAME | OLD_NAME | ROOT_DIR | SW | DEVICE => true,
+        0 => matches!(key, b"proctitle" | b"invalid_context"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fields::word;
+
+const PATH: u64 = word(b"PATH");
+const SYSCALL: u64 = word(b"SYSCALL");
+const EXECVE: u64 = word(b"EXECVE");
+const CWD: u64 = word(b"CWD");
+const EOE: u64 = word(b"EOE");
+const SOCKADDR: u64 = word(b"SOCKADDR");
+
 /// A known record type: its place in the table of names. [`RecordType::OTHER`] is any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RecordType(u16);
@@ -57,14 +66,14 @@ impl RecordType {
     /// they have no name for).
     pub fn read(name: &[u8]) -> RecordType {
         // Nine of ten lines are one of these; the rest can afford a search.
-        match name {
-            b"PATH" => return RecordType::PATH,
-            b"SYSCALL" => return RecordType::SYSCALL,
-            b"EXECVE" => return RecordType::EXECVE,
-            b"CWD" => return RecordType::CWD,
-            b"PROCTITLE" => return RecordType::PROCTITLE,
-            b"EOE" => return RecordType::EOE,
-            b"SOCKADDR" => return RecordType::SOCKADDR,
+        match word(name) {
+            PATH => return RecordType::PATH,
+            SYSCALL => return RecordType::SYSCALL,
+            EXECVE => return RecordType::EXECVE,
+            CWD => return RecordType::CWD,
+            EOE => return RecordType::EOE,
+            SOCKADDR => return RecordType::SOCKADDR,
+            _ if name == b"PROCTITLE" => return RecordType::PROCTITLE,
             _ => {}
         }
         if let Ok(i) = TABLE.binary_search_by(|(known, _)| known.as_bytes().cmp(name)) {
@@ -90,13 +99,35 @@ impl RecordType {
         TABLE.get(self.0 as usize).map(|(_, number)| *number)
     }
 
+    /// How many types are known.
+    pub const COUNT: usize = TABLE.len();
+
+    /// Below [`RecordType::COUNT`] for a known type, and that for any other.
+    pub const fn index(self) -> usize {
+        if (self.0 as usize) < TABLE.len() {
+            self.0 as usize
+        } else {
+            TABLE.len()
+        }
+    }
+
+    /// The type of an [`index`](RecordType::index).
+    pub const fn of_index(index: usize) -> RecordType {
+        if index < TABLE.len() {
+            RecordType(index as u16)
+        } else {
+            RecordType::OTHER
+        }
+    }
+
     /// Written by auditd itself, outside the kernel's serials: stands alone (numbers 1200–1299).
-    pub fn is_daemon(self) -> bool {
-        self.number().is_some_and(|n| (1200..1300).contains(&n))
+    pub const fn is_daemon(self) -> bool {
+        let index = self.index();
+        index < TABLE.len() && TABLE[index].1 / 100 == 12
     }
 
     /// Exists only as a part of a system call's event, so a SYSCALL record belongs to it.
-    pub fn is_part_of_syscall(self) -> bool {
+    pub const fn is_part_of_syscall(self) -> bool {
         matches!(
             self,
             RecordType::SYSCALL

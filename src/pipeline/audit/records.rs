@@ -16,6 +16,13 @@ use super::record_types::RecordType;
 /// A SYSCALL record, with the names of its ENRICHED part.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Syscall<'a> {
+    pub arch: Option<Raw<'a>>,
+    /// The system call by number; of a URINGOP record, the operation of io_uring.
+    pub number: Option<u32>,
+    /// Its name, where the record gives one (ENRICHED, or ausearch's interpretation).
+    pub call_name: Option<&'a [u8]>,
+    pub is_uring: bool,
+    pub arguments: [Option<u64>; 4],
     pub success: Option<bool>,
     pub exit: Option<i64>,
     pub pid: Option<u32>,
@@ -37,6 +44,16 @@ impl<'a> Syscall<'a> {
         let mut call = Syscall::default();
         for Field { word, raw, .. } in Fields::new(body) {
             match word {
+                key::ARCH => call.arch = Some(raw),
+                key::SYSCALL => match raw.id() {
+                    Some(number) => call.number = Some(number),
+                    None => call.call_name = some(raw),
+                },
+                key::URING_OP => (call.is_uring, call.number) = (true, raw.id()),
+                key::A0 => call.arguments[0] = hexadecimal(raw),
+                key::A1 => call.arguments[1] = hexadecimal(raw),
+                key::A2 => call.arguments[2] = hexadecimal(raw),
+                key::A3 => call.arguments[3] = hexadecimal(raw),
                 key::SUCCESS => call.success = Some(raw.text() == b"yes"),
                 key::EXIT => call.exit = raw.number(),
                 key::PPID => call.ppid = raw.id(),
@@ -51,6 +68,7 @@ impl<'a> Syscall<'a> {
                 key::COMM => call.comm = Some(raw),
                 key::EXE => call.exe = Some(raw),
                 key::KEY => call.key = Some(raw),
+                key::NAME_OF_SYSCALL => call.call_name = some(raw),
                 key::NAME_OF_AUID => call.login_user.name = name(raw),
                 key::NAME_OF_UID => call.user.name = name(raw),
                 key::NAME_OF_GID => call.group.name = name(raw),
@@ -68,18 +86,33 @@ impl<'a> Syscall<'a> {
     where
         'a: 'b,
     {
-        match self.key.and_then(|raw| raw.decode_some(bump)) {
-            Some(keys) if keys.contains(&1) => {
-                let parts = keys.split(|&b| b == 1).filter(|key| !key.is_empty());
-                bumpalo::collections::Vec::from_iter_in(parts, bump).into_bump_slice()
-            }
-            Some(key) => bump.alloc_slice_copy(&[key]),
-            None => &[],
-        }
+        keys(self.key, bump)
     }
 }
 
-fn some(raw: Raw<'_>) -> Option<&[u8]> {
+/// The keys of a `key=`.
+pub fn keys<'b>(raw: Option<Raw<'b>>, bump: &'b Bump) -> &'b [&'b [u8]] {
+    match raw.and_then(|raw| raw.decode_some(bump)) {
+        Some(keys) if keys.contains(&1) => {
+            let parts = keys.split(|&b| b == 1).filter(|key| !key.is_empty());
+            bumpalo::collections::Vec::from_iter_in(parts, bump).into_bump_slice()
+        }
+        Some(key) => bump.alloc_slice_copy(&[key]),
+        None => &[],
+    }
+}
+
+/// An argument of a system call, in hexadecimal digits.
+pub fn hexadecimal(raw: Raw<'_>) -> Option<u64> {
+    let text = raw.text();
+    if text.is_empty() || text.len() > 16 {
+        return None;
+    }
+    let digit = |value: u64, b: &u8| Some(value << 4 | (*b as char).to_digit(16)? as u64);
+    text.iter().try_fold(0, digit)
+}
+
+pub fn some(raw: Raw<'_>) -> Option<&[u8]> {
     match raw.text() {
         b"(none)" | b"(null)" | b"?" | b"" => None,
         text => Some(text),
@@ -141,7 +174,7 @@ pub fn read_auth<'b>(
 }
 
 /// Before 2007 audit-userspace wrote `(hostname=h, addr=a, terminal=t res=success)`.
-fn without_brackets(raw: Raw<'_>) -> Raw<'_> {
+pub fn without_brackets(raw: Raw<'_>) -> Raw<'_> {
     match raw {
         Raw::Bare(text) if !text.contains(&b'(') => {
             let text = text.strip_suffix(b")").unwrap_or(text);

@@ -1,16 +1,31 @@
 //! Takes the shipper's part off: one input record → audit lines, each with the host that the shipper
 //! names.
 //!
-//! Place in the flow: first. It knows what carries a line (bare, `node=`, syslog, JSON of Filebeat,
-//! Fluent Bit, Vector), several lines in one record, CRLF; it does not read the line. The form is seen
-//! from the first byte and the keys.
+//! Place in the flow: first. It knows what carries a line (bare, `node=`, syslog, the JSON of shippers,
+//! rows of Log Analytics), several lines in one record, CRLF; it does not read the line. The form is
+//! seen from the first byte and the keys, once for each record, or fixed by configuration.
+//!
+//! - [`syslog`]: the head of a syslog line
+//! - [`json`]: documents, lists of them, and pointers into them
+//! - [`members`]: which members carry a line and a host
+//! - [`journal`]: journald's record, whose line is written again
+//! - [`rows`]: Log Analytics' AuditLog rows, as CSV and as JSON
 
+mod journal;
 mod json;
+mod members;
+mod rows;
 mod syslog;
+#[cfg(test)]
+mod tests;
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 use crate::model::Reject;
+use crate::model::envelope::{Envelope, Form};
+
+/// What Windows puts before a text in UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// One line, and what its carrier says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,17 +44,68 @@ pub type Each<'e> = dyn FnMut(Result<Line<'_>, (Reject, &[u8])>) + 'e;
 /// Opens records; keeps the memory that JSON needs.
 #[derive(Default)]
 pub struct Opener {
+    fixed: Envelope,
     json: json::Reader,
+    made: Vec<u8>,
 }
 
 impl Opener {
-    /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
-    pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
-        match value.iter().find(|b| !b.is_ascii_whitespace()) {
-            Some(b'{') => self.json.open(value, each),
-            _ => split(value, |line, raw| each(Ok(bare_or_syslog(line, raw)))),
+    pub fn new(fixed: Envelope) -> Opener {
+        Opener {
+            fixed,
+            ..Opener::default()
         }
     }
+
+    /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
+    pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
+        let is_json = match self.fixed.form {
+            Form::Auto => begins_like_json(value),
+            Form::Lines => false,
+            Form::Json => !value.trim_ascii().is_empty(),
+        };
+        if is_json {
+            return self.json.open(value, &self.fixed, each);
+        }
+        let made = &mut self.made;
+        split(value, |line, raw| {
+            let line = bare_or_syslog(line, raw);
+            if line.is_audit() || !is_like_a_row(line.text) {
+                return each(Ok(line));
+            }
+            match rows::of_csv(line.text, made) {
+                Some(rows::Csv::Row(host)) => split(made, |text, _| {
+                    let host = (!host.is_empty()).then_some(host.as_slice());
+                    each(Ok(Line { host, text, raw }));
+                }),
+                Some(rows::Csv::Header) => {}
+                None => each(Ok(line)),
+            }
+        });
+    }
+}
+
+impl Line<'_> {
+    /// Begins as an audit line does.
+    fn is_audit(&self) -> bool {
+        self.text.starts_with(b"type=") || self.text.starts_with(b"node=")
+    }
+}
+
+fn begins_like_json(value: &[u8]) -> bool {
+    let mut bytes = value.strip_prefix(BOM).unwrap_or(value).iter();
+    let mut next = || bytes.find(|b| !b.is_ascii_whitespace());
+    match next() {
+        Some(b'{') => true,
+        // The kernel writes the time in brackets before its lines.
+        Some(b'[') => matches!(next(), Some(b'{' | b'[' | b'"' | b']')),
+        _ => false,
+    }
+}
+
+/// A row of Log Analytics, or the names of its columns; looked for in what is no line only.
+fn is_like_a_row(text: &[u8]) -> bool {
+    memmem::find(text, b"[{").is_some() || memmem::find(text, b"AuditdMessage").is_some()
 }
 
 fn bare_or_syslog<'a>(line: &'a [u8], raw: &'a [u8]) -> Line<'a> {
@@ -61,150 +127,5 @@ fn split<'a>(text: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) {
         let ends = rest[end..].iter().take_while(|b| is_end(b)).count();
         each(&rest[begin..end], &rest[..end + ends]);
         rest = &rest[end + ends..];
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    type Opened = Vec<Result<(Option<String>, String), Reject>>;
-
-    fn open(value: &[u8]) -> Opened {
-        let mut lines = Vec::new();
-        Opener::default().open(value, &mut |line| {
-            lines.push(match line {
-                Ok(line) => Ok((
-                    line.host.map(|h| String::from_utf8_lossy(h).into_owned()),
-                    String::from_utf8_lossy(line.text).into_owned(),
-                )),
-                Err((reject, _)) => Err(reject),
-            });
-        });
-        lines
-    }
-
-    fn line(host: Option<&str>, text: &str) -> Result<(Option<String>, String), Reject> {
-        Ok((host.map(str::to_string), text.to_string()))
-    }
-
-    const CWD: &str = "type=CWD msg=audit(1.000:1): cwd=\"/\"";
-
-    #[test]
-    fn bare_lines_with_cr_and_lf() {
-        let value = format!("{CWD}\r\nnode=web01 {CWD}\n\n{CWD}");
-        assert_eq!(
-            open(value.as_bytes()),
-            [
-                line(None, CWD),
-                line(None, &format!("node=web01 {CWD}")),
-                line(None, CWD)
-            ]
-        );
-    }
-
-    #[test]
-    fn syslog_in_its_forms() {
-        for prefix in [
-            "Nov 22 03:40:11 web01 audisp-syslog: ",
-            "<13>Nov  2 03:40:11 web01 audispd: ",
-            "2019-03-02T00:10:06.101234+00:00 web01 tag_audit_log: ",
-            "<13>1 2019-03-02T00:10:06.101Z web01 auditd 17 - [meta x=\"a b\"] ",
-        ] {
-            assert_eq!(
-                open(format!("{prefix}{CWD}").as_bytes()),
-                [line(Some("web01"), CWD)],
-                "{prefix}"
-            );
-            let with_node = format!("node=web02 {CWD}");
-            assert_eq!(
-                open(format!("{prefix}{with_node}").as_bytes()),
-                [line(Some("web01"), &with_node)]
-            );
-        }
-    }
-
-    #[test]
-    fn json_of_the_shippers() {
-        let escaped = CWD.replace('"', "\\\"");
-        for (value, host) in [
-            (
-                format!(
-                    "{{\"@timestamp\":\"x\",\"message\":\"{escaped}\",\"host\":{{\"name\":\"web01\"}}}}"
-                ),
-                Some("web01"),
-            ),
-            (
-                format!("{{\"@timestamp\":1.5,\"log\":\"{escaped}\\n\"}}"),
-                None,
-            ),
-            (
-                format!(
-                    "{{\"host\":\"web01\",\"message\":\"{escaped}\",\"source_type\":\"file\"}}"
-                ),
-                Some("web01"),
-            ),
-            (
-                format!(
-                    "{{\"event\":{{\"original\":\"{escaped}\"}},\"host\":{{\"name\":\"web01\"}}}}"
-                ),
-                Some("web01"),
-            ),
-        ] {
-            assert_eq!(open(value.as_bytes()), [line(host, CWD)], "{value}");
-        }
-    }
-
-    #[test]
-    fn several_lines_in_one_json_message_and_several_documents_in_one_record() {
-        let escaped = CWD.replace('"', "\\\"");
-        let one = format!("{{\"message\":\"{escaped}\\r{escaped}\\n\"}}");
-        assert_eq!(
-            open(format!("{one}\n{one}\n").as_bytes()),
-            vec![line(None, CWD); 4]
-        );
-        assert_eq!(
-            open(format!("{{\n \"message\":\n \"{escaped}\"\n}}").as_bytes()),
-            [line(None, CWD)]
-        );
-    }
-
-    #[test]
-    fn json_without_a_line_and_broken_json() {
-        assert_eq!(open(b"{\"a\":1}"), [Err(Reject::NoLine)]);
-        assert_eq!(open(b"{\"message\":7}"), [Err(Reject::NoLine)]);
-        assert_eq!(open(b"{\"message\":\"x"), [Err(Reject::BadJson)]);
-    }
-
-    #[test]
-    fn what_is_rejected_is_given_back_as_it_came() {
-        for value in [
-            &b"{\"a\":1} \r\n{\"message\":\"hi\"}\n"[..],
-            b"hello\r",
-            b"\n\nhello \r\n\r\nworld",
-            b" {\"broken\": \r\n",
-        ] {
-            let mut raws = Vec::new();
-            Opener::default().open(value, &mut |line| {
-                raws.extend_from_slice(match line {
-                    Ok(line) => line.raw,
-                    Err((_, raw)) => raw,
-                });
-            });
-            assert_eq!(raws, value, "{}", String::from_utf8_lossy(value));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(value: Vec<u8>) {
-            open(&value);
-        }
-
-        #[test]
-        fn no_text_makes_it_panic(value in "[<0-9>]{0,5}[a-zA-Z0-9 :{}\"\\[\\],=]{0,80}") {
-            open(value.as_bytes());
-        }
     }
 }

@@ -7,7 +7,8 @@
 
 /// The host, and the line from `node=` or `type=` on. A text without either comes back as it is.
 pub fn strip(raw: &[u8]) -> (Option<&[u8]>, &[u8]) {
-    let (host, message) = head(strip_priority(raw));
+    let text = raw.strip_prefix(super::BOM).unwrap_or(raw);
+    let (host, message) = head(strip_priority(text));
     // setroubleshoot and old audisp wrote `host=` where `node=` stands now.
     let (host, message) = match message.strip_prefix(b"host=").map(word) {
         Some((name, rest)) if rest.starts_with(b"type=") => (some(name), rest),
@@ -57,7 +58,7 @@ fn rfc5424(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
             .map_or(&[][..], |end| &data[end + 2..]),
         None => word(rest).1,
     };
-    let message = message.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(message);
+    let message = message.strip_prefix(super::BOM).unwrap_or(message);
     (some(host), message)
 }
 
@@ -70,7 +71,8 @@ fn audit_line(message: &[u8]) -> Option<&[u8]> {
     let rest = match message.strip_prefix(b"[") {
         Some(rest) => {
             let end = rest.iter().position(|&b| b == b']')?;
-            let is_time = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b' ');
+            // `[   12.345678]`, or `[Sun Nov 22 03:40:11 2026]` of dmesg -T
+            let is_time = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b' ');
             rest[..end]
                 .iter()
                 .all(is_time)
@@ -128,6 +130,10 @@ mod tests {
         for head in [
             &b"audit: "[..],
             b"[   12.345678] audit: ",
+            b"<5>[   12.345678] audit: ",
+            b"[Sun Nov 22 03:40:11 2026] audit: ",
+            b"\xEF\xBB\xBF",
+            b" ",
             b"Nov 22 03:40:11 web01 kernel: ",
             b"Nov 22 03:40:11 web01 kernel: [   12.345678] audit: ",
         ] {

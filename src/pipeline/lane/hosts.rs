@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::process::Cut;
 use crate::model::settings::{Limits, Waits};
-use crate::model::{Settings, Timestamp};
+use crate::model::{Settings, Stamp, Timestamp};
 use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::Guesses;
 use crate::pipeline::state::{Logons, Names, Serials};
+
+use super::carriers::Carriers;
 
 /// Events whose memory is kept for the next ones.
 const MOST_SPARE: usize = 256;
@@ -30,6 +32,10 @@ pub struct Host {
     pub serials: Serials,
     /// `audit_lost=` as the kernel told it last.
     pub kernel_lost: Option<u32>,
+    /// Who carried the newest line that named this host by `node=`.
+    carrier: Box<[u8]>,
+    /// That carrier brings lines without a name too.
+    mixed: bool,
     /// Arrival clock at its newest line.
     pub arrived: Timestamp,
     /// Time of the event that went out last. The newest time seen may be a stamp of a wrong clock.
@@ -53,6 +59,7 @@ pub struct Hosts {
     next_age: u64,
     open_events: usize,
     open_bytes: usize,
+    pub carriers: Carriers,
     limits: Limits,
     waits: Waits,
 }
@@ -68,6 +75,7 @@ impl Hosts {
             next_age: 0,
             open_events: 0,
             open_bytes: 0,
+            carriers: Carriers::default(),
             limits: settings.limits.clone(),
             waits: settings.waits.clone(),
         }
@@ -154,6 +162,57 @@ impl Hosts {
             self.by_name.insert(moved.bytes.clone(), host);
         }
         self.last = 0;
+    }
+
+    /// A line of this carrier names the host by `node=`. An event that records without a name have begun
+    /// under the carrier's own name is this host's, where it has the stamp of this record.
+    pub fn named(&mut self, host: usize, carrier: &[u8], stamp: Stamp, now: Timestamp) {
+        let named = &mut self.all[host];
+        if *named.bytes == *carrier {
+            return;
+        }
+        if *named.carrier != *carrier {
+            named.carrier = carrier.into();
+            named.mixed = self.by_name.contains_key(carrier);
+            let most = self.limits.hosts;
+            self.carriers.names(carrier, &named.bytes, most);
+        }
+        if !self.all[host].mixed || self.carriers.node(carrier) != Some(&*self.all[host].bytes) {
+            return;
+        }
+        let Some(&other) = self.by_name.get(carrier) else {
+            return;
+        };
+        if let Some(event) = self.all[other].buffer.give_up(stamp) {
+            let (event, _) = self.gone((event, None));
+            for (kind, type_name, body) in event.records() {
+                let record = Record {
+                    node: None,
+                    kind,
+                    type_name,
+                    stamp,
+                    body,
+                };
+                self.push(host, &record, now, event.first_offset);
+            }
+            self.recycle(event);
+        }
+    }
+
+    /// The host of a record that names none: the carrier itself, or the one node that it names else,
+    /// where that has an event of this stamp.
+    pub fn meant(&mut self, carrier: usize, stamp: Stamp) -> usize {
+        let node = self.carriers.node(&self.all[carrier].bytes);
+        let Some(&host) = node.and_then(|node| self.by_name.get(node)) else {
+            return carrier;
+        };
+        let node = &mut self.all[host];
+        node.mixed = true;
+        if node.buffer.knows(stamp) {
+            host
+        } else {
+            carrier
+        }
     }
 
     /// Gives a record to its host; false where its event had gone out.

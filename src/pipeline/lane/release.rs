@@ -1,5 +1,7 @@
 //! What happens to an event once it goes: state, intel, detection, encoding, in this order.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 
 use crate::model::logon::LogonActivity;
@@ -268,7 +270,11 @@ impl Desk {
         let mut all = std::mem::take(&mut self.decided);
         for Decided { mut logon, offset } in all.drain(..) {
             let choice = teller.settings.selection.choose(|| facts_of(&logon));
-            logon.labels = choice.labels.iter().map(|&label| label.into()).collect();
+            if !choice.labels.is_empty() {
+                // The logon is shared with its session.
+                let labels = choice.labels.iter().map(|&label| label.into());
+                Arc::make_mut(&mut logon).labels = labels.collect();
+            }
             self.hits.clear();
             sightings::logon(teller.intel, &logon, &mut self.hits);
             let hits = &self.hits;

@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::model::Settings;
 
 use super::Lane;
+use super::carriers::Carriers;
 use super::hosts::{Host, Hosts};
 
 /// Of this release.
 const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
-struct Saved<H> {
+struct Saved<H, C> {
     hosts: H,
+    carriers: C,
     flows: Vec<u8>,
     told_before: i64,
 }
@@ -35,6 +37,7 @@ impl Lane {
     pub fn save(&self) -> Vec<u8> {
         let saved = Saved {
             hosts: self.state.hosts.iter().collect::<Vec<&Host>>(),
+            carriers: self.state.hosts.carriers.save(),
             flows: self.flows.save(),
             told_before: self.state.told_before,
         };
@@ -49,10 +52,12 @@ impl Lane {
         if *version != VERSION {
             return Err(RestoreError::Version(*version));
         }
-        let saved: Saved<Vec<Host>> =
+        type Carried = Vec<(Box<[u8]>, Option<Box<[u8]>>)>;
+        let saved: Saved<Vec<Host>, Carried> =
             postcard::from_bytes(bytes).map_err(|error| damaged(&error))?;
         let mut lane = Lane::new(settings.clone());
         lane.state.hosts = Hosts::restore(&settings, saved.hosts);
+        lane.state.hosts.carriers = Carriers::restore(saved.carriers);
         lane.state.told_before = saved.told_before;
         lane.flows.restore(&saved.flows);
         Ok(lane)

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ const TWICE_MS: i64 = 5_000;
 /// An open session: what its end must tell again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Session {
-    logon: Logon,
+    logon: Arc<Logon>,
     /// Grows with each session of the host.
     order: u64,
 }
@@ -61,7 +62,7 @@ pub struct Logons {
 /// A logon that was decided, and the offset of the input record that it began with.
 #[derive(Clone, Debug)]
 pub struct Decided {
-    pub logon: Logon,
+    pub logon: Arc<Logon>,
     pub offset: i64,
 }
 
@@ -216,6 +217,7 @@ impl Logons {
         }
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
+        let logon = Arc::new(logon);
         self.keep_session(pid, logon.clone(), context.most);
         self.opened.push_back((record.stamp.time, attempt.offset));
         if self.opened.len() > context.most {
@@ -227,7 +229,7 @@ impl Logons {
         });
     }
 
-    fn keep_session(&mut self, pid: u32, logon: Logon, most: usize) {
+    fn keep_session(&mut self, pid: u32, logon: Arc<Logon>, most: usize) {
         self.take_session(pid);
         if self.sessions.len() >= most
             && let Some(oldest) = self.by_order.first_key_value().map(|(_, pid)| *pid)
@@ -277,7 +279,7 @@ impl Logons {
             Some(Session { logon, .. }) => Logon {
                 duration_ms: Some(record.stamp.time.since(logon.stamp.time)),
                 logon_uid: Some(logon.uid),
-                ..logon
+                ..Arc::unwrap_or_clone(logon)
             },
             // Its start was never seen: nothing is known but what this record says.
             None => {
@@ -294,7 +296,7 @@ impl Logons {
         end.success = record.success.unwrap_or(true);
         end.records = vec![record.stamp];
         tell(Decided {
-            logon: end,
+            logon: Arc::new(end),
             offset: context.offset,
         });
     }
@@ -321,7 +323,7 @@ impl Logons {
             context.names.get(id)
         });
         tell(Decided {
-            logon,
+            logon: Arc::new(logon),
             offset: attempt.offset,
         });
     }

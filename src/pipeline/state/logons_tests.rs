@@ -63,7 +63,7 @@ const SSHD: Told<'static> = Told {
     addr: "10.20.0.20",
 };
 
-fn run(records: &[Told<'_>], most: usize) -> Vec<Logon> {
+fn run(records: &[Told<'_>], most: usize) -> Vec<Arc<Logon>> {
     let (mut logons, mut names, mut all) = (Logons::default(), Names::default(), Vec::new());
     let mut context = Context {
         host: "web01",

@@ -105,6 +105,7 @@ pub fn interpret<'a>(
         Reading::Keystrokes => Some(Meaning::Keystrokes(raw.decode_some(bump)?)),
         Reading::Arch => Arch::read(raw.text()).map(|arch| Meaning::Name(arch.name())),
         Reading::Syscall => arguments::call(call, raw),
+        Reading::UringOperation => tables::uring_operation(raw.number()?).map(Meaning::Name),
         Reading::Argument(at) => arguments::argument(call, at, hexadecimal(raw)?),
         Reading::Exit => error(raw.number().filter(|n| *n < 0)?, arch),
         Reading::Errno => error(raw.number()?, arch),

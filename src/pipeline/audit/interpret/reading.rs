@@ -19,6 +19,7 @@ pub enum Reading {
     Keystrokes,
     Arch,
     Syscall,
+    UringOperation,
     Argument(usize),
     Exit,
     Errno,
@@ -69,8 +70,6 @@ pub fn of(kind: RecordType, key: &[u8]) -> Option<Reading> {
         ("MAC_STATUS" | "USER_MAC_STATUS", b"enabled") => return None,
         ("PATH" | "MAC_IPSEC_EVENT", b"flags") => return None,
         ("NETFILTER_CFG", b"op" | b"table") => return None,
-        // Another rights vocabulary than a watch's.
-        ("AVC" | "LANDLOCK_ACCESS", b"perm" | b"perms") => return None,
         _ => {}
     }
     Some(match key {
@@ -91,6 +90,7 @@ pub fn of(kind: RecordType, key: &[u8]) -> Option<Reading> {
         b"data" => Reading::Keystrokes,
         b"arch" => Reading::Arch,
         b"syscall" => Reading::Syscall,
+        b"uring_op" => Reading::UringOperation,
         b"a0" => Reading::Argument(0),
         b"a1" => Reading::Argument(1),
         b"a2" => Reading::Argument(2),

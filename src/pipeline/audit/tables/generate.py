@@ -43,7 +43,7 @@ ARCHITECTURES = [
 def constants(folder):
     """All constants with a number: `pub const NAME: T = N;` and the variants of enums."""
     found = {}
-    for file in ["errno", "general", "net", "netlink", "prctl", "ptrace"]:
+    for file in ["errno", "general", "net", "netlink", "prctl", "ptrace", "io_uring"]:
         text = (SRC / folder / f"{file}.rs").read_text()
         for name, number in re.findall(r"^(?:pub const )?(\w+)(?:: \w+)? = (-?\d+)[,;]", text, re.M):
             found.setdefault(name, int(number))
@@ -192,6 +192,8 @@ def numbers(found, mips):
                    named(found, "SECCOMP_RET_", skip=("SECCOMP_RET_ACTION_FULL", "SECCOMP_RET_ACTION", "SECCOMP_RET_DATA", "SECCOMP_RET_KILL_THREAD"),
                          rename={n: n[12:].lower().replace("_", "-") for n in found if n.startswith("SECCOMP_RET_")}))
     lines += table("SOCKET_LEVELS", "linux/socket.h.", named(found, "SOL_", keep=True))
+    lines += table("URING_OPERATIONS", "linux/io_uring.h, enum io_uring_op, as auparse writes them.",
+                   named(found, "IORING_OP_", skip=("IORING_OP_LAST",), low=True))
     lines += table("AUDIT_LISTS", "Rule lists (linux/audit.h, AUDIT_FILTER_*), as auditctl names them.",
                    [(0, "user"), (1, "task"), (2, "entry"), (3, "watch"), (4, "exit"), (5, "exclude"), (6, "filesystem"), (7, "io_uring")])
     write("numbers.rs", lines)

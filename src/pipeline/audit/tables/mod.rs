@@ -176,6 +176,11 @@ pub fn epoll_request(number: u64) -> Option<&'static str> {
     name_of(EPOLL_REQUESTS, number)
 }
 
+/// `uring_op=` of a URINGOP record: `openat`.
+pub fn uring_operation(number: u64) -> Option<&'static str> {
+    name_of(URING_OPERATIONS, number)
+}
+
 /// The list of an audit rule: `exit`.
 pub fn audit_list(number: u32) -> Option<&'static str> {
     name_of(AUDIT_LISTS, number as u64)

@@ -2,12 +2,33 @@
 
 use std::net::IpAddr;
 
+use crate::model::activity::Actor;
 use crate::model::audit::AuditRecord;
 use crate::model::eight;
 use crate::model::process::{Account, Completeness};
 use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
 
 use super::super::json::{Object, string};
+
+/// The members that a class and an activity always have, as one text. The type is 100 × class + activity,
+/// and is called by the schema's name of the activity: `Other` for 99, whatever it is called here.
+macro_rules! head {
+    ([$category:literal $category_name:literal $class:literal $class_name:literal] 99 $type:literal $name:literal) => {
+        common::head!([$category $category_name $class $class_name] 99 $type $name "Other")
+    };
+    ([$category:literal $category_name:literal $class:literal $class_name:literal] $id:literal $type:literal $name:literal) => {
+        common::head!([$category $category_name $class $class_name] $id $type $name $name)
+    };
+    ([$category:literal $category_name:literal $class:literal $class_name:literal] $id:literal $type:literal $name:literal $caption:literal) => {
+        concat!(
+            r#""activity_id":"#, $id, r#","activity_name":""#, $name,
+            r#"","category_uid":"#, $category, r#","category_name":""#, $category_name,
+            r#"","class_uid":"#, $class, r#","class_name":""#, $class_name,
+            r#"","type_uid":"#, $type, r#","type_name":""#, $class_name, ": ", $caption, r#"""#
+        )
+    };
+}
+pub(super) use head;
 
 /// `"product":{…},"version":…`, the same in every document.
 const PRODUCT: &str = concat!(
@@ -87,6 +108,88 @@ pub fn user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
         }
         u.text_if("name", who.name);
     });
+}
+
+/// `actor`: the process that did it, who logged on, and their session. Nothing where no record says.
+/// `required`: the class wants one.
+pub fn actor(o: &mut Object<'_>, actor: &Actor<'_>, required: bool) {
+    let login = &actor.login_user;
+    let has_login = login.id.is_some() || login.name.is_some();
+    let named = actor.exe.or(actor.comm);
+    if actor.pid.is_none() && !has_login && named.is_none() && !required {
+        return;
+    }
+    o.object("actor", |a| {
+        match actor.pid {
+            Some(pid) => {
+                a.object("process", |p| {
+                    p.number("pid", pid);
+                    process_of(p, actor);
+                });
+            }
+            None => {
+                a.text("app_name", named.unwrap_or(b"unknown"));
+            }
+        }
+        user(a, "user", login);
+        session(a, actor.session, actor.tty);
+    });
+}
+
+/// What the records say of the process that acted, beside its pid.
+pub fn process_of(p: &mut Object<'_>, actor: &Actor<'_>) {
+    match actor.exe {
+        Some(exe) => {
+            p.text("name", file_name(exe));
+            p.text("path", exe);
+        }
+        None => {
+            p.text_if("name", actor.comm);
+        }
+    }
+    user(p, "user", &actor.user);
+    p.number_if("euid", actor.effective_user.id);
+    p.number_if("egid", actor.effective_group.id);
+    p.number_if("auid", actor.login_user.id);
+    user(p, "group", &actor.group);
+    if let Some(ppid) = actor.ppid {
+        p.object("parent_process", |parent| {
+            parent.number("pid", ppid);
+        });
+    }
+}
+
+pub fn session(o: &mut Object<'_>, session: Option<u32>, terminal: Option<&[u8]>) {
+    if session.is_none() && terminal.is_none() {
+        return;
+    }
+    o.object("session", |s| {
+        if let Some(session) = session {
+            s.number_as_text("uid", session);
+        }
+        s.text_if("terminal", terminal);
+    });
+}
+
+/// A user or group that the class wants, also where no record names one.
+pub fn required_user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
+    if who.id.is_none() && who.name.is_none() {
+        o.object(key, |u| {
+            u.raw(r#""name":"(unknown)""#);
+        });
+    }
+    user(o, key, who);
+}
+
+/// The last part of a path; a deleted file keeps its mark.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
+    match memchr::memrchr(b'/', &path[..end]) {
+        Some(at) => &path[at + 1..end],
+        None if end > 0 => &path[..end],
+        // The root, or nothing.
+        None => path,
+    }
 }
 
 /// `enrichments` and `observables` of the hits on an event, with its other observables.

@@ -120,14 +120,7 @@ fn write_where(o: &mut Object<'_>, logon: &Logon) {
         "is_remote",
         logon.src_ip.is_some() || logon.src_host.is_some(),
     );
-    if logon.session.is_some() || logon.terminal.is_some() {
-        o.object("session", |s| {
-            if let Some(session) = logon.session {
-                s.number_as_text("uid", session);
-            }
-            s.text_if("terminal", logon.terminal.as_deref());
-        });
-    }
+    common::session(o, logon.session, logon.terminal.as_deref());
 }
 
 /// By the service: what asked says how it was logged on. A switch happens inside a logon.

@@ -51,7 +51,7 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
         None => p.display("uid", process.uid),
     };
     if let Some(exe) = process.exe {
-        let name = file_name(exe);
+        let name = common::file_name(exe);
         p.text("name", name);
         p.text("path", exe);
         p.object("file", |f| {
@@ -70,14 +70,7 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
     p.number_if("egid", process.effective_group.id);
     p.number_if("auid", process.login_user.id);
     common::user(p, "group", &process.group);
-    if process.session.is_some() || process.tty.is_some() {
-        p.object("session", |s| {
-            if let Some(session) = process.session {
-                s.number_as_text("uid", session);
-            }
-            s.text_if("terminal", process.tty);
-        });
-    }
+    common::session(p, process.session, process.tty);
     if let Some(ppid) = process.ppid {
         p.object("parent_process", |parent| {
             parent.number("pid", ppid);
@@ -99,14 +92,6 @@ fn write_unmapped(u: &mut Object<'_>, process: &Process<'_>) {
         u.text_if("effective_user_name", process.effective_user.name);
     }
     common::completeness(u, &process.completeness);
-}
-
-/// The last part of a path; a deleted file keeps its mark.
-fn file_name(path: &[u8]) -> &[u8] {
-    match memchr::memrchr(b'/', path) {
-        Some(at) if at + 1 < path.len() => &path[at + 1..],
-        _ => path,
-    }
 }
 
 impl Object<'_> {
