@@ -62,7 +62,7 @@ impl<'a> Message<'a> {
     }
 
     fn take(&mut self, body: &'a [u8], outer: bool) {
-        for Field { key, word, raw } in Fields::new(body) {
+        for Field { key, word, raw, .. } in Fields::new(body) {
             let raw = if outer { raw } else { without_brackets(raw) };
             match word {
                 key::MSG if outer => {
