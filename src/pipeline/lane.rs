@@ -314,10 +314,10 @@ impl State {
             }
         };
         let pushed = self.hosts.push(host, record, call.now, input.offset);
-        let name = &self.hosts.get_mut(host).name;
+        let hosts = &self.hosts;
         call.told(|_| Step::Record {
             record,
-            host: name,
+            host: hosts.name(host),
             late: !pushed,
         });
         if !pushed {

@@ -9,6 +9,7 @@ use bumpalo::Bump;
 use chrono::{DateTime, Utc};
 
 use super::paint::{Paint, short, visible};
+use crate::pipeline::audit::classify::words;
 use crate::pipeline::audit::fields::{Field, Fields, Raw};
 use crate::pipeline::audit::interpret::{self, Call, Meaning};
 use crate::pipeline::audit::line::Record;
@@ -49,6 +50,10 @@ pub(super) fn describe(record: &Record<'_>, call: Call, paint: Paint) -> String 
         paint,
     };
     fields.show(record.body, "");
+    let words = words::of(record.body, &bump).filter(|_| !record.kind.is_part_of_syscall());
+    if let Some(words) = words {
+        push(&mut text, "words", &short(words, LONGEST), paint);
+    }
     if let Some(why) = cut(record.body) {
         push(&mut text, "cut", why, paint);
     }

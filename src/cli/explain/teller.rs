@@ -12,11 +12,13 @@ use super::{event, line, mark};
 use crate::model::{OutputKind, Outputs, Reject, Stamp};
 use crate::pipeline::audit::interpret::Call;
 use crate::pipeline::audit::line::{Record, locate};
-use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::lane::trace::Step;
 
 /// More of a line is not shown; its fields follow anyway.
 const LONGEST: usize = 200;
+
+/// The lane holds no more open events than this.
+const MOST_OPEN: usize = 20_000;
 
 enum Item {
     Text(String),
@@ -96,7 +98,11 @@ impl Teller {
                 self.open.remove(&(host.to_owned(), event.stamp));
                 let head = format!("event {} of {}", event.stamp, named(host));
                 let mut text = format!("{}\n", self.paint.head(&head));
-                self.push(&mut text, "records", &kinds(event.kinds()));
+                self.push(
+                    &mut text,
+                    "records",
+                    &types(event.records().map(|(_, name, _)| name)),
+                );
                 self.push(&mut text, "why", &event::why(event, cut, self.ended));
                 self.say(text);
                 self.items.push(Item::Told(told));
@@ -125,6 +131,10 @@ impl Teller {
         };
         if !late {
             self.open.insert(of, open);
+        }
+        // An event that another host took over does not go out under the name that it began with.
+        if self.open.len() > MOST_OPEN {
+            self.open.pop_first();
         }
         self.push(&mut text, "event", &format!("{}, {place}", record.stamp));
         self.say(text);
@@ -220,18 +230,17 @@ fn named(host: &str) -> String {
 }
 
 /// `SYSCALL, EXECVE, CWD, 2 PATH`
-fn kinds(kinds: impl Iterator<Item = RecordType>) -> String {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for kind in kinds {
-        let name = kind.name().unwrap_or("one of a type not known");
+fn types<'n>(names: impl Iterator<Item = &'n [u8]>) -> String {
+    let mut counted: Vec<(&[u8], usize)> = Vec::new();
+    for name in names {
         match counted.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => counted.push((name, 1)),
         }
     }
     let shown = counted.iter().map(|(name, count)| match count {
-        1 => (*name).to_owned(),
-        many => format!("{many} {name}"),
+        1 => short(name, 64),
+        many => format!("{many} {}", short(name, 64)),
     });
     shown.collect::<Vec<_>>().join(", ")
 }

@@ -115,6 +115,10 @@ impl Hosts {
         &mut self.all[host]
     }
 
+    pub fn name(&self, host: usize) -> &str {
+        &self.all[host].name
+    }
+
     pub fn find(&mut self, name: &[u8]) -> Option<usize> {
         // An empty slice points nowhere, and memcmp of glibc is slow there, even for no bytes.
         let same = |host: &Host| match name {

@@ -108,9 +108,9 @@ impl State {
         bump.reset();
         desk.bump = bump;
         desk.serial(host, &event, &mut teller);
-        let host = &self.hosts.get_mut(of).name;
+        let hosts = &self.hosts;
         call.told(|out| Step::Event {
-            host,
+            host: hosts.name(of),
             event: &event,
             cut,
             told: first..out.len(),
