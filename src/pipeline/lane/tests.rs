@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::OutputKind;
 
-mod selection;
+mod selection_tests;
 
 fn settings() -> Arc<Settings> {
     Arc::new(Settings {
