@@ -56,6 +56,18 @@ metrics! {
     incomplete_events: IntCounter = "incomplete_events_total";
     /// Audit events that went out because a bound was reached.
     evicted_events: IntCounter = "evicted_events_total";
+    /// Events that a filter of the configuration dropped, by the filter's name.
+    filtered_events: IntCounterVec = "filtered_events_total" ["filter"];
+    /// Gaps in the serials of hosts: events that were lost, or left out, before they came here.
+    serial_gaps: IntCounter = "serial_gaps_total";
+    /// Events that are missing in these gaps.
+    missing_events: IntCounter = "missing_events_total";
+    /// Records that kernels say they lost, as far as their log lines came here.
+    kernel_lost: IntCounter = "kernel_lost_records_total";
+    /// Log lines of kernels that say that the backlog limit or the rate limit was exceeded.
+    kernel_limits: IntCounter = "kernel_limits_exceeded_total";
+    /// Records in which auditd says that it failed (DAEMON_ERR, DAEMON_ABORT).
+    daemon_failures: IntCounter = "daemon_failures_total";
     /// Refused lines and records by reason; they are in the dead-letter topic.
     rejects: IntCounterVec = "rejects_total" ["reason"];
     /// Sessions, sources and hosts that were forgotten because a bound was reached.

@@ -104,3 +104,59 @@ fn every_intended_process_and_logon_is_told_exactly() {
         live.display()
     );
 }
+
+/// Events and gaps that are missing between the lowest and the highest serial of the kernel.
+fn missing(text: &[u8]) -> (usize, usize) {
+    let text = String::from_utf8_lossy(text);
+    let lines = text.lines().filter(|line| !line.contains("type=DAEMON_"));
+    let serials: std::collections::BTreeSet<usize> = lines
+        .filter_map(|line| {
+            line.split_once("audit(")?
+                .1
+                .split_once(':')?
+                .1
+                .split_once(')')
+        })
+        .filter_map(|(serial, _)| serial.parse().ok())
+        .collect();
+    let pairs = serials.iter().zip(serials.iter().skip(1));
+    pairs
+        .map(|(a, b)| b - a - 1)
+        .filter(|missing| *missing > 0)
+        .fold((0, 0), |(events, gaps), missing| {
+            (events + missing, gaps + 1)
+        })
+}
+
+/// The recordings had whole events of other programs taken out, so the truth is in their serials.
+#[test]
+fn every_gap_in_the_serials_is_counted_exactly() {
+    let Some(shared) = shared() else {
+        return;
+    };
+    let directory = TempDir::new().expect("a directory");
+    for name in [
+        "enriched.audit.log",
+        "node.plugin.log",
+        "node.syslog.log",
+        "raw.plugin.log",
+    ] {
+        let text = fs::read(shared.join("corpus/live").join(name)).expect("the recording");
+        for text in [shuffled(&text), text] {
+            let log = directory.path().join(name);
+            fs::write(&log, &text).expect("a file");
+            let replay = Command::new(env!("CARGO_BIN_EXE_trailhound"))
+                .arg("replay")
+                .arg(&log)
+                .output()
+                .expect("replay runs");
+            let (events, gaps) = missing(&text);
+            let wanted = format!("lost before  {events} events in {gaps} gaps of serials");
+            let said = String::from_utf8_lossy(&replay.stderr).into_owned();
+            assert!(
+                gaps > 50 && said.contains(&wanted),
+                "{name}: {wanted}\n{said}"
+            );
+        }
+    }
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use trailhound::model::output::OutputKind;
+use trailhound::model::select::{Selection, Selector};
 use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
 use trailhound::pipeline::intel::{Builder, IntelSet};
 use trailhound::pipeline::lane::Lane;
@@ -70,6 +71,14 @@ fn documents(source: Source, text: &[u8], intel: &IntelSet) -> Vec<Value> {
     let settings = Settings {
         kinds: Kind::ALL.into_iter().collect(),
         default_host: Some("host01".to_owned()),
+        tell_gaps: true,
+        selection: Selection {
+            labels: vec![Selector {
+                name: "everything".into(),
+                ..Selector::default()
+            }],
+            ..Selection::default()
+        },
         ..Settings::default()
     };
     let mut lane = Lane::new(Arc::new(settings));

@@ -12,6 +12,7 @@ use anyhow::Context;
 use super::{Failure, run};
 use crate::config::{Beside, Config, Delivery, shown};
 use crate::model::Kind;
+use crate::model::select::{Pattern, Selector};
 use crate::runtime::topics;
 
 const AFTER_HELP: &str = "\
@@ -156,9 +157,20 @@ fn describe(config: &Config) -> String {
     all.section("guessing");
     all.put("failures", lane.guessing.failures);
     all.put("window", millis(lane.guessing.window_ms));
+    all.section("loss");
+    all.put("alerts", lane.tell_gaps);
     all.section("flow");
     let networks = lane.internal_networks.iter().map(ToString::to_string);
     all.put("internal_networks", list(networks));
+    for (table, selectors) in [
+        ("filter", &lane.selection.filters),
+        ("label", &lane.selection.labels),
+    ] {
+        for selector in selectors {
+            all.section(&format!("[{table}]"));
+            all.selector(selector);
+        }
+    }
     all.0
 }
 
@@ -168,6 +180,25 @@ struct Lines(String);
 impl Lines {
     fn section(&mut self, name: &str) {
         self.0.push_str(&format!("\n[{name}]\n"));
+    }
+
+    fn selector(&mut self, selector: &Selector) {
+        self.put("name", quoted(&selector.name));
+        if let Some(kinds) = selector.kinds {
+            let kinds = Kind::ALL.into_iter().filter(|kind| kinds.has(*kind));
+            self.put("kind", list(kinds.map(Kind::as_str)));
+        }
+        for (key, patterns) in [
+            ("key", &selector.keys),
+            ("type", &selector.types),
+            ("user", &selector.users),
+            ("login_user", &selector.login_users),
+            ("exe", &selector.exes),
+        ] {
+            if !patterns.is_empty() {
+                self.put(key, list(patterns.iter().map(Pattern::as_str)));
+            }
+        }
     }
 
     fn put(&mut self, key: &str, value: impl std::fmt::Display) {
@@ -194,7 +225,8 @@ mod tests {
     #[test]
     fn what_is_printed_reads_back_and_holds_no_secret() {
         let text = "[kafka]\nbootstrap_servers = \"a:1\"\nproperties = { \"sasl.password\" = \"hush\" }\n\
-                    [topics]\nflow_in = false\n[waits]\nsettle = \"70ms\"\n";
+                    [topics]\nflow_in = false\n[waits]\nsettle = \"70ms\"\n[[filter]]\nname = \"probes\"\n\
+                    kind = [\"process\"]\nexe = [\"/usr/lib/nagios/**\"]\n[[label]]\nname = \"java\"\nkey = [\"j\"]\n";
         let read = |text: &str| parse("t.toml", text, Path::new(""), &Beside::default()).unwrap();
         let printed = describe(&read(text));
         assert!(!printed.contains("hush") && printed.contains("\"sasl.password\" = \"…\""));

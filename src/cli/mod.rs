@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 
 mod check_config;
 mod demo;
+mod explain;
 mod intel;
 mod logging;
 mod replay;
@@ -20,6 +21,7 @@ const AFTER_HELP: &str = "\
 Examples:
   trailhound demo                                   see it work; needs nothing
   trailhound replay audit.log                       the same pipeline without Kafka
+  trailhound explain audit.log                      how each line is read
   trailhound check-config trailhound.toml --connect
   trailhound run --config trailhound.toml           the daemon
 
@@ -39,6 +41,8 @@ enum Command {
     Demo(demo::Args),
     /// Send files through the pipeline without Kafka: NDJSON on stdout, a summary on stderr
     Replay(replay::Args),
+    /// Show how each line is read, field by field, and where it goes
+    Explain(explain::Args),
     /// The daemon: Kafka in, Kafka out
     Run(run::Args),
     /// Check a configuration and print what will be used
@@ -73,6 +77,7 @@ pub fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Run(args) => run::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };

@@ -11,8 +11,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Mistakes;
+use super::select::TABLES;
 use super::value::Readable;
-use super::written::{self, SECTIONS};
+use super::written::{self, SECTIONS, Section};
 
 /// What the `config` crate names as the origin of what it read from the environment.
 const ENVIRONMENT: &str = "the environment";
@@ -116,6 +117,14 @@ impl Reader<'_> {
                     .and_then(|value| T::read(value, false).ok())
                     .unwrap_or_default()
             }
+        }
+    }
+
+    /// The tables of a list, as they were written.
+    pub(super) fn tables(&self, list: &str) -> Vec<Value> {
+        match self.tree.get(list).map(|value| &value.kind) {
+            Some(ValueKind::Array(tables)) => tables.clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -290,6 +299,11 @@ impl Walk<'_> {
         let section = SECTIONS
             .iter()
             .find(|section| !name.is_empty() && section.name == name);
+        if let Some(table) = TABLES.iter().find(|table| table.name == name) {
+            let tables = self.tables(table, value, &place);
+            map.insert(name.to_owned(), Value::new(Some(&place), tables));
+            return;
+        }
         let converted = match (section, value.get_ref()) {
             (Some(section), DeValue::Table(table)) => {
                 self.sections.insert(name.to_owned(), place);
@@ -318,10 +332,50 @@ impl Walk<'_> {
         map.insert(name.to_owned(), converted);
     }
 
+    /// Tables that stand several times: `[[filter]]`.
+    fn tables(&mut self, table: &Section, value: &Spanned<DeValue<'_>>, place: &str) -> ValueKind {
+        let (name, mut all) = (table.name, Vec::new());
+        let items: Vec<_> = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => Vec::new(),
+        };
+        let tables = items.iter().filter_map(|item| match item.get_ref() {
+            DeValue::Table(keys) => Some((item, keys)),
+            _ => None,
+        });
+        for (item, keys) in tables {
+            let mut inner = Map::new();
+            for (key, value) in keys {
+                let path = format!("{name}.{}", key.get_ref());
+                if table.fields.iter().any(|field| field.path == path) {
+                    inner.insert(key.get_ref().to_string(), self.value(value));
+                } else {
+                    let paths = table.fields.iter().map(|field| field.path);
+                    let expected = match nearest(&path, paths) {
+                        Some(meant) => format!("a key that exists; did you mean '{meant}'?"),
+                        None => format!("one of {}", keys_of(table).join(", ")),
+                    };
+                    let place = self.at(key.span().start);
+                    self.mistakes
+                        .add(place, format!("unknown key '{path}'"), expected);
+                }
+            }
+            let origin = self.at(item.span().start);
+            all.push(Value::new(Some(&origin), ValueKind::Table(inner)));
+        }
+        if all.len() < items.len() || !matches!(value.get_ref(), DeValue::Array(_)) {
+            let what = format!("'{name}' is {}", article(value.get_ref().type_str()));
+            self.mistakes
+                .add(place, what, format!("tables, each begun by [[{name}]]"));
+        }
+        ValueKind::Array(all)
+    }
+
     fn unknown(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, path: &str) {
         let place = self.at(key.span().start);
         let sections = SECTIONS
             .iter()
+            .chain(TABLES)
             .map(|section| section.name)
             .filter(|name| !name.is_empty());
         let names = || written::fields().map(|field| field.path);
@@ -331,13 +385,11 @@ impl Walk<'_> {
         let expected = match (meant, path.split_once('.')) {
             (Some(name), _) => format!("a key that exists; did you mean '{name}'?"),
             (None, Some((section, _))) => {
-                let keys: Vec<_> = SECTIONS
-                    .iter()
-                    .filter(|known| known.name == section)
-                    .flat_map(|known| known.fields)
-                    .filter_map(|field| field.path.rsplit('.').next())
-                    .collect();
-                format!("one of {}", keys.join(", "))
+                let known = SECTIONS.iter().find(|known| known.name == section);
+                format!(
+                    "one of {}",
+                    known.map(keys_of).unwrap_or_default().join(", ")
+                )
             }
             (None, None) => {
                 let names: Vec<_> = SECTIONS
@@ -401,6 +453,13 @@ pub(super) fn place(file: &str, text: &str, offset: usize) -> String {
         .count()
         + 1;
     format!("{file}:{line}:{column}")
+}
+
+fn keys_of(section: &Section) -> Vec<&'static str> {
+    let fields = section.fields.iter();
+    fields
+        .filter_map(|field| field.path.rsplit('.').next())
+        .collect()
 }
 
 fn article(kind: &str) -> String {

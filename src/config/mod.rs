@@ -15,6 +15,7 @@ use crate::model::Settings;
 
 mod error;
 mod layers;
+pub mod select;
 mod trusted;
 mod value;
 pub mod written;
@@ -284,6 +285,22 @@ mod tests {
         );
     }
 
+    #[test]
+    fn filters_and_labels_are_read() {
+        let text = format!(
+            "{SMALLEST}[[filter]]\nname = \"a\"\nkey = [\"(null)\"]\nkind = [\"audit\"]\n\
+             [[filter]]\nname = \"b\"\nuser = [\"0\"]\n[[label]]\nname = \"c\"\nexe = [\"/**\"]\n"
+        );
+        let selection = read(&text).unwrap().lane.selection;
+        let names: Vec<_> = selection.filters.iter().map(|f| &*f.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(selection.filters[0].keys[0].as_str(), "(null)");
+        assert_eq!(
+            (selection.labels.len(), selection.labels[0].exes.len()),
+            (1, 1)
+        );
+    }
+
     fn fragment() -> impl Strategy<Value = String> {
         let key = prop_oneof![
             Just("kafka"),
@@ -298,6 +315,9 @@ mod tests {
             Just("flow.internal_networks"),
             Just("output.kinds"),
             Just("http.listen"),
+            Just("filter"),
+            Just("[filter]"),
+            Just("label.exe"),
         ];
         let value = prop_oneof![
             Just("-1"),

@@ -69,6 +69,8 @@ pub(super) fn check(
             guessing: check.guessing(&written.guessing),
             internal_networks: written.flow.internal_networks,
             default_host: None,
+            selection: super::select::read(&mut check.reader),
+            tell_gaps: written.loss.alerts,
             envelope: check.envelope(written.audit),
         },
     };

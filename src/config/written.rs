@@ -210,6 +210,13 @@ written! {
         window: Duration = "\"10m\"",
     }
 
+    /// Events that were lost before they came here.
+    "loss" ("loss.") loss: Loss {
+        /// Tell gaps in the serials of a host as alerts of low severity. They are counted anyway. What a
+        /// filter of auditd or of the shipper leaves out is a gap too.
+        alerts: bool = "false",
+    }
+
     /// Reading of audit lines: how they are carried, where it shall not be seen from the bytes.
     "audit" ("audit.") audit: Audit {
         /// `"auto"`: seen from the first byte. `"lines"`: text, with or without a syslog head.

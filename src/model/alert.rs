@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::gap::Gap;
 use super::{EventUid, Hit, Timestamp};
 
 /// OCSF's `severity_id`.
@@ -40,6 +41,8 @@ pub enum Rule {
     GuessedLogon,
     /// A source failed to log on several times and did not get in.
     GuessingLogon,
+    /// Serials of a host are missing.
+    LostEvents,
 }
 
 impl Rule {
@@ -48,6 +51,7 @@ impl Rule {
             Rule::IndicatorHit => "indicator-hit",
             Rule::GuessedLogon => "guessed-logon",
             Rule::GuessingLogon => "guessing-logon",
+            Rule::LostEvents => "lost-events",
         }
     }
 }
@@ -78,4 +82,6 @@ pub struct Alert {
     pub evidence: Vec<Evidence>,
     pub evidence_total: u32,
     pub hits: Vec<Hit>,
+    /// [`Rule::LostEvents`]: which.
+    pub gap: Option<Gap>,
 }

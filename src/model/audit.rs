@@ -86,5 +86,7 @@ pub struct AuditEvent<'a> {
     /// Words that are no field, by type of their record: `avc: denied { read } for`.
     pub words: &'a [(&'a [u8], &'a [u8])],
     pub records: &'a [AuditRecord<'a>],
+    /// Labels of the configuration.
+    pub labels: &'a [&'a str],
     pub completeness: Completeness,
 }

@@ -73,4 +73,6 @@ pub struct Logon {
     pub logon_uid: Option<EventUid>,
     /// The records that were joined, in order (bounded).
     pub records: Vec<Stamp>,
+    /// Labels of the configuration.
+    pub labels: Vec<Box<str>>,
 }

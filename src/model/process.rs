@@ -68,6 +68,8 @@ pub struct Process<'a> {
     pub session: Option<u32>,
     pub tty: Option<&'a [u8]>,
     pub keys: &'a [&'a [u8]],
+    /// Labels of the configuration.
+    pub labels: &'a [&'a str],
     /// What the system call returned; never the program's exit code.
     pub exit: Option<i64>,
     pub completeness: Completeness,

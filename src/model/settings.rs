@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::Kind;
 use super::envelope::Envelope;
+use super::select::Selection;
 
 /// Which kinds are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,10 @@ pub struct Settings {
     pub internal_networks: Vec<IpNet>,
     /// The host of lines that name none, before the key (`replay --host`).
     pub default_host: Option<String>,
+    /// What is dropped, and what is marked.
+    pub selection: Selection,
+    /// Gaps in serials are told as alerts; they are counted anyway.
+    pub tell_gaps: bool,
     /// How audit lines are carried, where it is fixed.
     pub envelope: Envelope,
 }
@@ -143,6 +148,8 @@ impl Default for Settings {
             guessing: Guessing::default(),
             internal_networks: default_internal_networks(),
             default_host: None,
+            selection: Selection::default(),
+            tell_gaps: false,
             envelope: Envelope::default(),
         }
     }

@@ -14,9 +14,12 @@
 
 mod alerts;
 mod carriers;
+mod choice;
 mod hosts;
+mod losses;
 mod release;
 mod saved;
+pub mod trace;
 
 use std::sync::Arc;
 
@@ -29,6 +32,7 @@ use crate::pipeline::intel::IntelSet;
 use hosts::Hosts;
 use release::Desk;
 pub use saved::RestoreError;
+use trace::{Step, Trace};
 
 /// Counters of a lane since it began; they only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +51,17 @@ pub struct Stats {
     pub evicted: u64,
     /// Refused inputs, in the order of [`Reject::ALL`].
     pub rejects: [u64; Reject::ALL.len()],
+    /// Events that were dropped, by the place of the filter in the settings.
+    pub filtered: Vec<u64>,
+    /// Gaps in serials, and how many events are missing in them.
+    pub gaps: u64,
+    pub missing_events: u64,
+    /// Records that the kernel says it lost, as far as that was heard.
+    pub kernel_lost: u64,
+    /// Lines in which the kernel says that its backlog or rate limit was exceeded.
+    pub kernel_limits: u64,
+    /// Records in which auditd says that it failed.
+    pub daemon_failures: u64,
     /// Indicator hits.
     pub hits: u64,
     /// Sessions, logons in the making and guessing sources that a bound made the lane forget.
@@ -58,6 +73,8 @@ struct Call<'c> {
     now: Timestamp,
     intel: &'c IntelSet,
     out: &'c mut Outputs,
+    /// `None` but in `explain`.
+    trace: Option<&'c mut Trace<'c>>,
 }
 
 /// All state of one input partition.
@@ -97,6 +114,17 @@ impl Lane {
     /// Takes one input record. `now` is the arrival clock: it must not go back, and may stand still
     /// (`replay` passes the same time always, and waits then end by the host's own time alone).
     pub fn step(&mut self, now: Timestamp, input: Input<'_>, intel: &IntelSet, out: &mut Outputs) {
+        let trace = None;
+        let mut call = Call {
+            now,
+            intel,
+            out,
+            trace,
+        };
+        self.step_with(input, &mut call);
+    }
+
+    fn step_with(&mut self, input: Input<'_>, call: &mut Call<'_>) {
         let Lane {
             opener,
             flows,
@@ -105,19 +133,18 @@ impl Lane {
         state.refused = None;
         state.stats.records += 1;
         state.stats.bytes += input.value.len() as u64;
-        let mut call = Call { now, intel, out };
         match input.source {
             Source::Audit => opener.open(input.value, &mut |line| match line {
-                Ok(line) => state.take_line(&line, &input, &mut call),
-                Err((reject, raw)) => state.refuse(reject, raw, &input, &mut call),
+                Ok(line) => state.take_line(&line, &input, call),
+                Err((reject, raw)) => state.refuse(reject, raw, &input, call),
             }),
             Source::Flow => {
                 let read = flows.read(input.value, &mut |flow| {
-                    state.take_flow(&flow, input.offset, &mut call);
+                    state.take_flow(&flow, input.offset, call);
                 });
                 if let Err(reject) = read {
                     state.stats.lines += 1;
-                    state.refuse(reject, input.value, &input, &mut call);
+                    state.refuse(reject, input.value, &input, call);
                 }
             }
         }
@@ -125,7 +152,12 @@ impl Lane {
 
     /// Lets waits end that `now` has passed.
     pub fn tick(&mut self, now: Timestamp, intel: &IntelSet, out: &mut Outputs) {
-        let mut call = Call { now, intel, out };
+        let mut call = Call {
+            now,
+            intel,
+            out,
+            trace: None,
+        };
         for host in 0..self.state.hosts.len() {
             self.state.release_due(host, &mut call);
             self.state.advance_idle(host, &mut call);
@@ -138,9 +170,14 @@ impl Lane {
             now: Timestamp(i64::MIN),
             intel,
             out,
+            trace: None,
         };
+        self.finish_with(&mut call);
+    }
+
+    fn finish_with(&mut self, call: &mut Call<'_>) {
         for host in 0..self.state.hosts.len() {
-            self.state.finish_host(host, &mut call);
+            self.state.finish_host(host, call);
         }
     }
 
@@ -150,6 +187,7 @@ impl Lane {
             now: Timestamp(i64::MIN),
             intel,
             out,
+            trace: None,
         };
         for host in 0..self.state.hosts.len() {
             while let Some(event) = self.state.hosts.pop_finished(host) {
@@ -222,6 +260,7 @@ impl Lane {
 impl State {
     fn take_line(&mut self, line: &Line<'_>, input: &Input<'_>, call: &mut Call<'_>) {
         self.stats.lines += 1;
+        call.told(|_| Step::Line(line));
         if line.text.len() > self.settings.limits.line_bytes {
             return self.refuse(Reject::TooLong, line.raw, input, call);
         }
@@ -229,7 +268,10 @@ impl State {
         loop {
             let mut record = match line::read(text) {
                 Ok(record) => record,
-                Err(reject) => return self.refuse(reject, line.raw, input, call),
+                Err(reject) => {
+                    self.hear_kernel(line, input, call);
+                    return self.refuse(reject, line.raw, input, call);
+                }
             };
             let glued = line::glued(record.body);
             if let Some(at) = glued {
@@ -271,7 +313,14 @@ impl State {
                 self.hosts.meant(carrier, record.stamp)
             }
         };
-        if !self.hosts.push(host, record, call.now, input.offset) {
+        let pushed = self.hosts.push(host, record, call.now, input.offset);
+        let hosts = &self.hosts;
+        call.told(|_| Step::Record {
+            record,
+            host: hosts.name(host),
+            late: !pushed,
+        });
+        if !pushed {
             return self.refuse(Reject::Late, line.raw, input, call);
         }
         self.release_due(host, call);
@@ -280,6 +329,7 @@ impl State {
 
     fn refuse(&mut self, reject: Reject, raw: &[u8], input: &Input<'_>, call: &mut Call<'_>) {
         self.stats.rejects[reject.index()] += 1;
+        call.told(|_| Step::Refused { reject, raw });
         let bytes = Some((raw.as_ptr() as usize, raw.len()));
         if std::mem::replace(&mut self.refused, bytes) == bytes {
             return;

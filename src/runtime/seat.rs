@@ -169,6 +169,27 @@ impl Seat {
             .inc_by(now.incomplete - was.incomplete);
         metrics.evicted_events.inc_by(now.evicted - was.evicted);
         metrics.indicator_hits.inc_by(now.hits - was.hits);
+        let filters = &self.lane.settings().selection.filters;
+        for (i, (filter, now)) in filters.iter().zip(&now.filtered).enumerate() {
+            let was = was.filtered.get(i).copied().unwrap_or(0);
+            metrics
+                .filtered_events
+                .with_label_values(&[&*filter.name])
+                .inc_by(now - was);
+        }
+        metrics.serial_gaps.inc_by(now.gaps - was.gaps);
+        metrics
+            .missing_events
+            .inc_by(now.missing_events - was.missing_events);
+        metrics
+            .kernel_lost
+            .inc_by(now.kernel_lost - was.kernel_lost);
+        metrics
+            .kernel_limits
+            .inc_by(now.kernel_limits - was.kernel_limits);
+        metrics
+            .daemon_failures
+            .inc_by(now.daemon_failures - was.daemon_failures);
         metrics.forgotten.inc_by(now.forgotten - was.forgotten);
         self.counted = now.clone();
     }

@@ -4,7 +4,7 @@ use super::{code, run, stderr, trailhound};
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["demo", "replay", "run", "check-config"] {
+    for command in ["demo", "replay", "explain", "run", "check-config"] {
         let output = run(&[command, "--help"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(code(&output), 0, "{command}");

@@ -7,6 +7,7 @@
 mod commands;
 mod config;
 mod demo;
+mod explain;
 mod reference;
 mod replay;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use trailhound::config::select::TABLES;
 use trailhound::config::written::{SECTIONS, fields};
 use trailhound::config::{Beside, load};
 
@@ -28,16 +29,22 @@ bootstrap_servers = \"localhost:9092\"
 
 fn reference() -> String {
     let mut text = HEAD.to_owned();
-    for section in SECTIONS {
-        match section.name {
-            "" => text.push_str("\n## Above all sections\n"),
-            name => writeln!(text, "\n## [{name}]").unwrap(),
-        }
+    let tables = TABLES
+        .iter()
+        .map(|table| (format!("[[{}]]", table.name), table));
+    let sections = SECTIONS.iter().map(|section| match section.name {
+        "" => ("Above all sections".to_owned(), section),
+        name => (format!("[{name}]"), section),
+    });
+    for (title, section) in sections.chain(tables) {
+        writeln!(text, "\n## {title}").unwrap();
         writeln!(text, "\n{}", prose(section.docs)).unwrap();
         for field in section.fields {
             let key = field.path.rsplit('.').next().unwrap();
             let default = match field.path {
                 "kafka.bootstrap_servers" => "none: must be written".to_owned(),
+                path if path.ends_with(".name") => "none: must be written".to_owned(),
+                _ if field.default.is_empty() => "no condition".to_owned(),
                 _ => format!("`{}`", field.default),
             };
             writeln!(text, "\n### `{key}`\n\n{}\n", prose(field.docs)).unwrap();
@@ -71,11 +78,14 @@ fn the_example_parses_and_has_every_key() {
         .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
         .collect();
     let parsed = toml::Value::Table(all.parse().unwrap_or_else(|error| panic!("{error}")));
-    for field in fields() {
+    for field in fields().chain(TABLES.iter().flat_map(|table| table.fields)) {
         let found = field
             .path
             .split('.')
-            .try_fold(&parsed, |value, part| value.get(part))
+            .try_fold(&parsed, |value, part| match value.as_array() {
+                Some(tables) => tables.first()?.get(part),
+                None => value.get(part),
+            })
             .is_some();
         assert!(found, "{} does not mention {}", path.display(), field.path);
     }

@@ -18,7 +18,7 @@ use crate::pipeline::lane::Lane;
 
 mod blocks;
 mod follow;
-mod open;
+pub(super) mod open;
 mod pipe;
 mod sink;
 mod summary;

@@ -18,7 +18,10 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Opens `path` (`-`: standard input) for reading its text.
-pub(super) fn open(path: &Path, progress: &ProgressBar) -> anyhow::Result<Box<dyn Read + Send>> {
+pub(in crate::cli) fn open(
+    path: &Path,
+    progress: &ProgressBar,
+) -> anyhow::Result<Box<dyn Read + Send>> {
     let raw: Box<dyn Read + Send> = if is_stdin(path) {
         Box::new(io::stdin())
     } else {
@@ -51,7 +54,7 @@ fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send
 }
 
 /// Tells from the first line that holds something what a file holds; `None`: all lines are empty.
-pub(super) fn detect(text: &[u8]) -> Option<Source> {
+pub(in crate::cli) fn detect(text: &[u8]) -> Option<Source> {
     let line = text
         .split(|b| *b == b'\n')
         .map(<[u8]>::trim_ascii)

@@ -48,6 +48,12 @@ impl fmt::Display for Summary<'_> {
             events,
             incomplete,
             evicted,
+            filtered,
+            gaps,
+            missing_events,
+            kernel_lost,
+            kernel_limits,
+            daemon_failures,
             rejects,
             hits,
             forgotten,
@@ -67,6 +73,16 @@ impl fmt::Display for Summary<'_> {
             write!(f, " {} {count}", kind.as_str())?;
         }
         writeln!(f, "\nincomplete   {incomplete}, of them {evicted} evicted")?;
+        let losses = [gaps, kernel_lost, kernel_limits, daemon_failures];
+        if losses.into_iter().any(|count| *count > 0) {
+            writeln!(
+                f,
+                "lost before  {missing_events} events in {gaps} gaps of serials; kernels say {kernel_lost} records and {kernel_limits} limits exceeded, auditd {daemon_failures} failures"
+            )?;
+        }
+        if !filtered.is_empty() {
+            writeln!(f, "filtered     {}", filtered.iter().sum::<u64>())?;
+        }
         writeln!(f, "hits         {hits}")?;
         writeln!(
             f,

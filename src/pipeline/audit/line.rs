@@ -131,6 +131,72 @@ fn read_any_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, text))
 }
 
+/// Where the reading of a line that cannot be read ends, and what was expected there: for people, after
+/// [`read`] has refused it.
+pub fn locate(line: &[u8]) -> Option<(usize, &'static str)> {
+    if read(line).is_ok() {
+        return None;
+    }
+    let at = |rest: &[u8]| line.len() - rest.len();
+    // How far a text agrees with what was expected.
+    let until = |rest: &[u8], wanted: &[u8]| {
+        at(rest) + rest.iter().zip(wanted).take_while(|(a, b)| a == b).count()
+    };
+    let mut rest = line;
+    if let Some(name) = line.strip_prefix(b"node=") {
+        match memchr(b' ', name) {
+            Some(end) => rest = &name[end + 1..],
+            None => return Some((line.len(), "a space after the name of the node")),
+        }
+    }
+    let Some(kind) = rest.strip_prefix(b"type=") else {
+        return Some((until(rest, b"type="), "'type=', or 'node=' before it"));
+    };
+    match kind.iter().take(64).position(|&b| b == b' ') {
+        Some(0) => return Some((at(kind), "the type of the record")),
+        Some(end) => rest = &kind[end + 1..],
+        None => return Some((at(kind) + kind.len().min(64), "a space after the type")),
+    }
+    let rest = rest.strip_prefix(b"msg=").unwrap_or(rest);
+    let Some(stamp) = rest.strip_prefix(b"audit(") else {
+        return Some((until(rest, b"audit("), "'audit('"));
+    };
+    Some(locate_in_stamp(stamp, at(stamp)))
+}
+
+/// In `SECONDS.MILLIS:SERIAL)`, which begins at `begin`.
+fn locate_in_stamp(stamp: &[u8], begin: usize) -> (usize, &'static str) {
+    let digits = |at: usize| {
+        let rest = stamp.get(at..).unwrap_or_default();
+        rest.iter().take_while(|b| b.is_ascii_digit()).count()
+    };
+    let is = |at: usize, wanted: u8| stamp.get(at) == Some(&wanted);
+    let seconds = digits(0);
+    let millis = digits(seconds + 1);
+    let serial_at = seconds + 1 + millis + 1;
+    let serial = digits(serial_at);
+    let (at, expected) = if seconds == 0 {
+        (0, "seconds")
+    } else if seconds > 15 {
+        (15, "fewer digits of seconds")
+    } else if !is(seconds, b'.') {
+        (seconds, "'.' and milliseconds")
+    } else if millis != 3 {
+        (seconds + 1 + millis.min(3), "three digits of milliseconds")
+    } else if !is(serial_at - 1, b':') {
+        (serial_at - 1, "':' and the serial")
+    } else if serial == 0 {
+        (serial_at, "the serial")
+    } else if serial > 15 {
+        (serial_at + 15, "fewer digits of the serial")
+    } else if !is(serial_at + serial, b')') {
+        (serial_at + serial, "')' after the serial")
+    } else {
+        (0, "a time within range")
+    };
+    (begin + at, expected)
+}
+
 /// Fifteen digits at most: more of seconds, or of a serial, are no stamp of any kernel.
 fn read_number(text: &[u8]) -> Option<(u64, &[u8])> {
     let (high, digits) = eight::number(text, 0);
@@ -249,10 +315,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_place_of_what_is_wrong_is_told() {
+        for (line, rest, expected) in [
+            ("hello", "hello", "'type=', or 'node=' before it"),
+            ("node=web01", "", "a space after the name of the node"),
+            (
+                "node=web01 typo=CWD",
+                "o=CWD",
+                "'type=', or 'node=' before it",
+            ),
+            ("type=SYSCALL", "", "a space after the type"),
+            ("type=CWD msg=audi(1.000:1)", "(1.000:1)", "'audit('"),
+            ("type=CWD msg=audit(): x", "): x", "seconds"),
+            (
+                "type=CWD msg=audit(12:3): x",
+                ":3): x",
+                "'.' and milliseconds",
+            ),
+            (
+                "type=CWD msg=audit(12.1:3): x",
+                ":3): x",
+                "three digits of milliseconds",
+            ),
+            (
+                "type=CWD msg=audit(12.1234:3): x",
+                "4:3): x",
+                "three digits of milliseconds",
+            ),
+            ("type=CWD msg=audit(12.123", "", "':' and the serial"),
+            ("type=CWD msg=audit(12.123:", "", "the serial"),
+            (
+                "type=CWD msg=audit(12.123:77: x",
+                ": x",
+                "')' after the serial",
+            ),
+        ] {
+            let (at, told) = locate(line.as_bytes()).unwrap();
+            assert_eq!((&line[at..], told), (rest, expected), "{line}");
+        }
+        assert_eq!(locate(b"type=CWD msg=audit(1.000:1): x"), None);
+    }
+
     proptest! {
         #[test]
+        fn what_is_wrong_has_a_place_within_the_line(line in "(node=[a-z ]{0,3})?(type=[A-Z]{0,2}){0,1} ?(msg=)?(audit\\([0-9]{0,16}[.]?[0-9]{0,4}:?[0-9]{0,17}\\)?)?: x") {
+            let place = locate(line.as_bytes());
+            prop_assert_eq!(place.is_some(), read(line.as_bytes()).is_err());
+            prop_assert!(place.is_none_or(|(at, _)| at <= line.len()));
+        }
+
+        #[test]
         fn no_bytes_make_it_panic(line: Vec<u8>) {
-            let _ = read(&line);
+            let _ = (read(&line), locate(&line));
             if let Some(at) = glued(&line) {
                 prop_assert!(read(&line[at..]).is_ok());
             }

@@ -8,6 +8,8 @@
 //! - [`execve`]: exact arguments from EXECVE records
 //! - [`syscall`]: the fields of a SYSCALL record
 //! - [`records`]: the fields of a record about an authentication
+//! - [`facts`]: what an event says of itself, for filters and labels
+//! - [`health`]: what kernel and auditd say of their own losses
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`interpret`]: what the value of a field means
 //! - [`classify`]: what an event that is no program start was about
@@ -20,7 +22,9 @@ pub mod classify;
 pub mod correlate;
 pub mod event;
 pub mod execve;
+pub mod facts;
 pub mod fields;
+pub mod health;
 mod keys;
 pub mod interpret;
 pub mod line;

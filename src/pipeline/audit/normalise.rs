@@ -62,6 +62,7 @@ pub fn process<'b>(
         session: call.session,
         tty: call.tty,
         keys: call.keys(bump),
+        labels: &[],
         exit: call.exit,
         completeness,
     })
@@ -103,6 +104,7 @@ pub fn audit_event<'b>(
         keys: facts.keys,
         words: facts.words,
         records: records.into_bump_slice(),
+        labels: &[],
         completeness: event.completeness(cut),
     }
 }
@@ -134,7 +136,7 @@ fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
 
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
-fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
+pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
     const COMM: u64 = word(b"comm");
     const EXE: u64 = word(b"exe");
     const CWD: u64 = word(b"cwd");

@@ -46,6 +46,9 @@ impl RecordType {
     pub const USER_CMD: RecordType = RecordType::known("USER_CMD");
     pub const CRED_ACQ: RecordType = RecordType::known("CRED_ACQ");
     pub const CRED_REFR: RecordType = RecordType::known("CRED_REFR");
+    pub const CONFIG_CHANGE: RecordType = RecordType::known("CONFIG_CHANGE");
+    pub const DAEMON_ABORT: RecordType = RecordType::known("DAEMON_ABORT");
+    pub const DAEMON_ERR: RecordType = RecordType::known("DAEMON_ERR");
 
     /// For the constants above: a name that is not in the table does not compile.
     const fn known(name: &str) -> RecordType {

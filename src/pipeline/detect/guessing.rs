@@ -250,6 +250,7 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         evidence,
         evidence_total: source.all_failures() + 1,
         hits: Vec::new(),
+        gap: None,
     }
 }
 
@@ -286,6 +287,7 @@ fn tell_given_up(
         evidence: source.proof(),
         evidence_total: source.failures,
         hits: Vec::new(),
+        gap: None,
     });
 }
 
@@ -333,6 +335,7 @@ mod tests {
             duration_ms: None,
             logon_uid: None,
             records: Vec::new(),
+            labels: Vec::new(),
         }
     }
 

@@ -57,5 +57,6 @@ pub fn alert(event: &Sighted<'_>, hits: Vec<Hit>) -> Alert {
         }],
         evidence_total: 1,
         hits,
+        gap: None,
     }
 }

@@ -1,11 +1,13 @@
 //! Detection: events and their hits in, alerts out.
 //!
+//! - [`gaps`]: serials that are missing
 //! - [`guessing`]: a source address that fails to log on again and again
 //! - [`indicators`]: an indicator of compromise that stands in an event
 //!
 //! It sees finished events only, never a record; its counters are lane state, bounded, with a saved
 //! form.
 
+pub mod gaps;
 pub mod guessing;
 pub mod indicators;
 

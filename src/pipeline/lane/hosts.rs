@@ -11,7 +11,7 @@ use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::Guesses;
-use crate::pipeline::state::{Logons, Names};
+use crate::pipeline::state::{Logons, Names, Serials};
 
 use super::carriers::Carriers;
 
@@ -29,6 +29,9 @@ pub struct Host {
     pub logons: Logons,
     pub names: Names,
     pub guesses: Guesses,
+    pub serials: Serials,
+    /// `audit_lost=` as the kernel told it last.
+    pub kernel_lost: Option<u32>,
     /// Who carried the newest line that named this host by `node=`.
     carrier: Box<[u8]>,
     /// That carrier brings lines without a name too.
@@ -110,6 +113,10 @@ impl Hosts {
 
     pub fn get_mut(&mut self, host: usize) -> &mut Host {
         &mut self.all[host]
+    }
+
+    pub fn name(&self, host: usize) -> &str {
+        &self.all[host].name
     }
 
     pub fn find(&mut self, name: &[u8]) -> Option<usize> {
@@ -225,6 +232,10 @@ impl Hosts {
             age: self.next_age,
         };
         let push = host.buffer.push(record, arrival, &mut self.spare);
+        // Its event may have gone out without it, or not have come at all.
+        if push == Push::Late {
+            host.serials.see(record.stamp, now);
+        }
         if push == Push::New {
             self.next_age += 1;
             self.open_events += 1;

@@ -1,20 +1,25 @@
 //! What happens to an event once it goes: state, intel, detection, encoding, in this order.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 
 use crate::model::logon::LogonActivity;
 use crate::model::process::Cut;
+use crate::model::select::Choice;
 use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
-use crate::pipeline::audit::{normalise, records};
+use crate::pipeline::audit::{facts, normalise, records};
 use crate::pipeline::encode::ocsf;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
 use crate::pipeline::state::Logons;
 use crate::pipeline::state::logons::{Context, Decided};
 
+use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
+use super::trace::Step;
 use super::{Call, State, Stats, alerts};
 
 /// Memory that is used anew for each event.
@@ -23,7 +28,7 @@ pub struct Desk {
     bump: Bump,
     hits: Vec<Hit>,
     decided: Vec<Decided>,
-    alerts: Vec<Alert>,
+    pub alerts: Vec<Alert>,
 }
 
 /// Counts outputs, and writes those that are wanted and have not been told.
@@ -37,7 +42,7 @@ pub struct Teller<'t> {
 }
 
 impl Teller<'_> {
-    fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
         self.stats.events[kind as usize] += 1;
         if self.tell && self.settings.kinds.has(kind) {
             self.out.document(kind, key, write);
@@ -76,12 +81,14 @@ impl State {
         }
         let (host, desk, mut teller) = self.split(host, true, call);
         desk.finish(host, &mut teller);
+        desk.gaps(host, None, &mut teller);
     }
 
     /// A host that is silent: its logons and guesses wait by the arrival clock.
     pub fn advance_idle(&mut self, host: usize, call: &mut Call<'_>) {
         let now = call.now;
         let (host, desk, mut teller) = self.split(host, true, call);
+        desk.gaps(host, Some(now), &mut teller);
         let silent = now.since(host.arrived);
         if silent > 0 && host.buffer.is_empty() {
             let time = host.released.plus(silent);
@@ -89,22 +96,25 @@ impl State {
         }
     }
 
-    pub fn release(
-        &mut self,
-        host: usize,
-        event: Box<Event>,
-        cut: Option<Cut>,
-        call: &mut Call<'_>,
-    ) {
+    pub fn release(&mut self, of: usize, event: Box<Event>, cut: Option<Cut>, call: &mut Call<'_>) {
         self.stats.incomplete += cut.is_some() as u64;
+        let first = call.out.len();
         let tell = event.first_offset >= self.told_before;
-        let (host, desk, mut teller) = self.split(host, tell, call);
+        let (host, desk, mut teller) = self.split(of, tell, call);
         host.released = event.stamp.time;
         desk.advance(host, event.stamp.time, &mut teller);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
         desk.bump = bump;
+        desk.serial(host, &event, &mut teller);
+        let hosts = &self.hosts;
+        call.told(|out| Step::Event {
+            host: hosts.name(of),
+            event: &event,
+            cut,
+            told: first..out.len(),
+        });
         self.hosts.recycle(event);
     }
 
@@ -120,7 +130,7 @@ impl State {
         self.desk.flow(flow, &mut teller);
     }
 
-    fn split<'s>(
+    pub fn split<'s>(
         &'s mut self,
         host: usize,
         tell: bool,
@@ -161,15 +171,28 @@ impl Desk {
         cut: Option<Cut>,
         teller: &mut Teller<'_>,
     ) {
+        let settings = teller.settings;
+        let choose = |kind, host: &Host| {
+            let facts = || with_known_names(facts::of(event, kind, bump), host, bump);
+            settings.selection.choose(facts)
+        };
         if let Some(process) = normalise::process(event, cut, &host.name, bump) {
-            self.process(with_names(process, host), host, teller);
+            let choice = choose(Kind::Process, host);
+            let process = Process {
+                labels: &choice.labels,
+                ..with_names(process, host)
+            };
+            self.process(process, &choice, host, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
             return;
         }
-        teller.tell(Kind::Audit, &host.bytes, |out| {
-            let audit = normalise::audit_event(event, cut, &host.name, bump);
+        teller.stats.watch(host, event);
+        let choice = choose(Kind::Audit, host);
+        teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out| {
+            let mut audit = normalise::audit_event(event, cut, &host.name, bump);
+            audit.labels = &choice.labels;
             ocsf::audit::write(out, &audit);
         });
         for (kind, _, body) in event.records() {
@@ -184,11 +207,17 @@ impl Desk {
         self.logons(host, teller);
     }
 
-    fn process(&mut self, process: Process<'_>, host: &Host, teller: &mut Teller<'_>) {
+    fn process(
+        &mut self,
+        process: Process<'_>,
+        choice: &Choice<'_>,
+        host: &Host,
+        teller: &mut Teller<'_>,
+    ) {
         self.hits.clear();
         sightings::process(teller.intel, &process, &mut self.hits);
         let hits = &self.hits;
-        teller.tell(Kind::Process, &host.bytes, |out| {
+        teller.tell_chosen(choice, hits.len(), Kind::Process, &host.bytes, |out| {
             ocsf::process::write(out, &process, hits);
         });
         if !self.hits.is_empty() {
@@ -239,11 +268,17 @@ impl Desk {
             return;
         }
         let mut all = std::mem::take(&mut self.decided);
-        for Decided { logon, offset } in all.drain(..) {
+        for Decided { mut logon, offset } in all.drain(..) {
+            let choice = teller.settings.selection.choose(|| facts_of(&logon));
+            if !choice.labels.is_empty() {
+                // The logon is shared with its session.
+                let labels = choice.labels.iter().map(|&label| label.into());
+                Arc::make_mut(&mut logon).labels = labels.collect();
+            }
             self.hits.clear();
             sightings::logon(teller.intel, &logon, &mut self.hits);
             let hits = &self.hits;
-            teller.tell(Kind::Logon, &host.bytes, |out| {
+            teller.tell_chosen(&choice, hits.len(), Kind::Logon, &host.bytes, |out| {
                 ocsf::logon::write(out, &logon, hits);
             });
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
@@ -268,7 +303,7 @@ impl Desk {
         self.alerts.push(alert(std::mem::take(&mut self.hits)));
     }
 
-    fn alerts(&mut self, teller: &mut Teller<'_>) {
+    pub fn alerts(&mut self, teller: &mut Teller<'_>) {
         for alert in self.alerts.drain(..) {
             teller.tell(Kind::Alert, alert.host.as_bytes(), |out| {
                 ocsf::alert::write(out, &alert);

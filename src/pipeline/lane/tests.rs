@@ -3,6 +3,8 @@
 use super::*;
 use crate::model::OutputKind;
 
+mod selection_tests;
+
 fn settings() -> Arc<Settings> {
     Arc::new(Settings {
         kinds: Kind::ALL.into_iter().collect(),
@@ -127,7 +129,7 @@ fn a_saved_form_of_another_version_or_a_damaged_one_is_refused() {
         Err(RestoreError::Version(99))
     ));
     assert!(matches!(
-        Lane::restore(settings(), &[1, 255, 255]),
+        Lane::restore(settings(), &[2, 255, 255]),
         Err(RestoreError::Damaged(_))
     ));
     assert!(Lane::restore(settings(), &[]).is_err());

@@ -254,6 +254,7 @@ impl Attempt {
             duration_ms: None,
             logon_uid: None,
             records: self.records.clone(),
+            labels: Vec::new(),
         }
     }
 

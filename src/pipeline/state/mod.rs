@@ -1,4 +1,4 @@
-//! What a lane remembers of a host: logons in the making, open sessions, names of users.
+//! What a lane remembers of a host: logons in the making, open sessions, names of users, serials.
 //!
 //! Place in the flow: after an event is whole, before intel and detection. Every type here has a saved
 //! form and goes on from it as if it had never stopped. It is bounded for each host, and never knows
@@ -7,6 +7,8 @@
 mod attempt;
 pub mod logons;
 pub mod names;
+pub mod serials;
 
 pub use logons::Logons;
 pub use names::Names;
+pub use serials::Serials;

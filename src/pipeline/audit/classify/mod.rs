@@ -18,7 +18,7 @@ mod lone;
 mod message;
 mod paths;
 mod verbs;
-mod words;
+pub mod words;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;

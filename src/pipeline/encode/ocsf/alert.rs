@@ -30,6 +30,11 @@ fn told(rule: Rule) -> Told {
             desc: "A source address failed to log on several times and did not get in.",
             attacks: Some(GUESSING),
         },
+        Rule::LostEvents => Told {
+            name: "Lost audit events",
+            desc: "Serials that the kernel gave out are missing: events were lost, or left out, on the way.",
+            attacks: None,
+        },
     }
 }
 
@@ -83,6 +88,13 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         &alert.hits,
         &[("evidences[0].src_endpoint.ip", alert.src_ip)],
     );
+    if let Some(gap) = &alert.gap {
+        o.object("unmapped", |u| {
+            u.number("first_serial", gap.first);
+            u.number("last_serial", gap.last);
+            u.number("missing", gap.missing);
+        });
+    }
     o.end();
 }
 

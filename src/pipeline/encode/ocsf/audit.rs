@@ -7,7 +7,7 @@
 use crate::model::activity::{Activity, Decision, Ruling};
 use crate::model::audit::AuditEvent;
 
-use super::super::json::{Object, string};
+use super::super::json::Object;
 use super::{account, common, file, kernel, network, system, task};
 
 const BASE: &str = concat!(
@@ -29,9 +29,7 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
             "event_code",
             event.records.first().map(|record| record.kind),
         );
-        if !event.keys.is_empty() {
-            m.array("labels", event.keys, |out, key| string(out, key));
-        }
+        common::labels(m, event.keys, event.labels);
     });
     common::device(&mut o, event.host);
     common::actor(&mut o, &event.actor, is_of_system(&event.activity));

@@ -76,6 +76,15 @@ pub fn plain_metadata(o: &mut Object<'_>, uid: EventUid, more: impl FnOnce(&mut 
     });
 }
 
+/// `labels` of the metadata: the keys of the audit rules, then the labels of the configuration.
+pub fn labels(m: &mut Object<'_>, keys: &[&[u8]], labels: &[impl AsRef<str>]) {
+    if keys.is_empty() && labels.is_empty() {
+        return;
+    }
+    let labels = labels.iter().map(|label| label.as_ref().as_bytes());
+    m.array("labels", keys.iter().copied().chain(labels), string);
+}
+
 /// `device`: the host that the event is of.
 pub fn device(o: &mut Object<'_>, host: &str) {
     o.object("device", |d| {

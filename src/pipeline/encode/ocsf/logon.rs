@@ -49,6 +49,7 @@ pub fn write(out: &mut Vec<u8>, logon: &Logon, hits: &[Hit]) {
         if let Some(of) = logon.logon_uid {
             m.display("correlation_uid", of);
         }
+        common::labels(m, &[], &logon.labels);
     });
     common::device(&mut o, &logon.host);
     write_who(&mut o, logon);

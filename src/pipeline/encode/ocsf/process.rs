@@ -20,9 +20,7 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
         o.number_as_text("status_code", exit);
     }
     common::metadata(&mut o, process.uid, process.stamp, |m| {
-        if !process.keys.is_empty() {
-            m.array("labels", process.keys, |out, key| string(out, key));
-        }
+        common::labels(m, process.keys, process.labels);
     });
     common::device(&mut o, process.host);
     write_actor(&mut o, process);

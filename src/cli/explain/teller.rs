@@ -1,0 +1,276 @@
+//! Puts the steps of the lane into words, line by line and event by event.
+//!
+//! Place in the flow: steps in, text out. It remembers of each open event how many records came and what
+//! its system call was, and forgets that when the event goes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::Range;
+
+use super::paint::{Paint, short, visible};
+use super::{event, line, mark};
+use crate::model::{OutputKind, Outputs, Reject, Stamp};
+use crate::pipeline::audit::interpret::Call;
+use crate::pipeline::audit::line::{Record, locate};
+use crate::pipeline::lane::trace::Step;
+
+/// More of a line is not shown; its fields follow anyway.
+const LONGEST: usize = 200;
+
+/// The lane holds no more open events than this.
+const MOST_OPEN: usize = 20_000;
+
+enum Item {
+    Text(String),
+    /// Outputs by their places.
+    Told(Range<usize>),
+}
+
+/// What the envelope said of the line whose records come.
+#[derive(Default)]
+struct Carried {
+    envelope: String,
+    host: Option<Vec<u8>>,
+    text: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Open {
+    records: usize,
+    call: Call,
+}
+
+pub(super) struct Teller {
+    paint: Paint,
+    default_host: Option<String>,
+    value: Vec<u8>,
+    carried: Carried,
+    items: Vec<Item>,
+    open: BTreeMap<(String, Stamp), Open>,
+    ended: bool,
+}
+
+impl Teller {
+    pub(super) fn new(colour: bool, default_host: Option<String>) -> Teller {
+        Teller {
+            paint: Paint(colour),
+            default_host,
+            value: Vec::new(),
+            carried: Carried::default(),
+            items: Vec::new(),
+            open: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    /// The next input record.
+    pub(super) fn begin(&mut self, number: i64, value: &[u8]) {
+        self.value = value.to_vec();
+        self.carried = Carried::default();
+        let head = self.paint.head(&format!("line {number}"));
+        self.say(format!("{head}\n    | {}\n", short(value, LONGEST)));
+    }
+
+    /// The input has ended.
+    pub(super) fn begin_end(&mut self) {
+        self.ended = true;
+        let head = self.paint.head("end of the input");
+        self.say(format!("{head}\n"));
+    }
+
+    pub(super) fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Line(line) => {
+                self.carried = Carried {
+                    envelope: line::before(&self.value, line.text),
+                    host: line.host.map(<[u8]>::to_vec),
+                    text: line.text.to_vec(),
+                };
+            }
+            Step::Record { record, host, late } => self.record(record, host, late),
+            Step::Refused { reject, raw } => self.refused(reject, raw),
+            Step::Event {
+                host,
+                event,
+                cut,
+                told,
+            } => {
+                self.open.remove(&(host.to_owned(), event.stamp));
+                let head = format!("event {} of {}", event.stamp, named(host));
+                let mut text = format!("{}\n", self.paint.head(&head));
+                self.push(
+                    &mut text,
+                    "records",
+                    &types(event.records().map(|(_, name, _)| name)),
+                );
+                self.push(&mut text, "why", &event::why(event, cut, self.ended));
+                self.say(text);
+                self.items.push(Item::Told(told));
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>, host: &str, late: bool) {
+        let mut text = String::new();
+        self.push(&mut text, "envelope", &self.carried.envelope);
+        let why = self.why_host(record, host);
+        self.push(&mut text, "host", &format!("{}, {why}", named(host)));
+        let of = (host.to_owned(), record.stamp);
+        let mut open = self.open.remove(&of).unwrap_or_default();
+        open.records += 1;
+        let is_call = matches!(record.kind.name(), Some("SYSCALL" | "SECCOMP" | "URINGOP"));
+        if is_call {
+            open.call = Call::read(record.body);
+        }
+        let (records, call) = (open.records, open.call);
+        text += &line::describe(record, call, self.paint);
+        let place = match records {
+            _ if late => "which has gone out".to_owned(),
+            1 => "begun by this record".to_owned(),
+            n => format!("record {n} of it"),
+        };
+        if !late {
+            self.open.insert(of, open);
+        }
+        // An event that another host took over does not go out under the name that it began with.
+        if self.open.len() > MOST_OPEN {
+            self.open.pop_first();
+        }
+        self.push(&mut text, "event", &format!("{}, {place}", record.stamp));
+        self.say(text);
+    }
+
+    /// Which word named the host; the lane has decided by it.
+    fn why_host(&self, record: &Record<'_>, host: &str) -> String {
+        let is = |name: &[u8]| String::from_utf8_lossy(name) == host;
+        let carried = self.carried.host.as_deref();
+        if record.node.is_some_and(is) {
+            "by node= in the line".to_owned()
+        } else if carried.is_some_and(is) {
+            "by the envelope".to_owned()
+        } else if self.default_host.as_deref() == Some(host) {
+            "by --host".to_owned()
+        } else if host.is_empty() {
+            "for nothing names one; --host can".to_owned()
+        } else {
+            "by other lines of its carrier".to_owned()
+        }
+    }
+
+    fn refused(&mut self, reject: Reject, raw: &[u8]) {
+        let mut text = String::new();
+        // A late record has said it already.
+        if !self.carried.text.is_empty() && reject != Reject::Late {
+            self.push(&mut text, "envelope", &self.carried.envelope);
+        }
+        let said = format!("{}: {}", reject.as_str(), reject.explain());
+        let said = self.paint.wrong(&said);
+        self.push(&mut text, "refused", &said);
+        match reject {
+            Reject::NotAudit | Reject::BadStamp => {
+                if let Some((offset, expected)) = locate(&self.carried.text) {
+                    text += &mark::at(&self.carried.text, offset, expected, self.paint);
+                }
+            }
+            Reject::BadJson => {
+                if let Some(offset) = broken_json(raw) {
+                    text += &mark::at(raw, offset, "valid JSON", self.paint);
+                }
+            }
+            Reject::Late => {
+                let why = "the event was told without it; it is a dead letter";
+                self.push(&mut text, "late", why);
+            }
+            _ => {}
+        }
+        self.say(text);
+    }
+
+    /// Writes what was said, with the outputs in their places.
+    pub(super) fn end(&mut self, out: &Outputs, to: &mut impl Write) -> io::Result<()> {
+        let mut next = 0;
+        for item in std::mem::take(&mut self.items) {
+            match item {
+                Item::Text(text) => to.write_all(text.as_bytes())?,
+                Item::Told(told) => {
+                    next = told.end;
+                    self.told(out, told, to)?;
+                }
+            }
+        }
+        self.told(out, next..out.len(), to)?;
+        writeln!(to)
+    }
+
+    fn told(&self, out: &Outputs, told: Range<usize>, to: &mut impl Write) -> io::Result<()> {
+        let mut text = String::new();
+        for output in out.iter().skip(told.start).take(told.len()) {
+            if let OutputKind::Event(kind) = output.kind {
+                let said = format!("{} {}", kind.as_str(), summary(output.value));
+                self.push(&mut text, "told", &said);
+            }
+        }
+        to.write_all(text.as_bytes())
+    }
+
+    fn push(&self, text: &mut String, what: &str, said: &str) {
+        line::push(text, what, said, self.paint);
+    }
+
+    fn say(&mut self, text: String) {
+        self.items.push(Item::Text(text));
+    }
+}
+
+fn named(host: &str) -> String {
+    match host {
+        "" => "a host without a name".to_owned(),
+        name => visible(name.as_bytes()),
+    }
+}
+
+/// `SYSCALL, EXECVE, CWD, 2 PATH`
+fn types<'n>(names: impl Iterator<Item = &'n [u8]>) -> String {
+    let mut counted: Vec<(&[u8], usize)> = Vec::new();
+    for name in names {
+        match counted.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((name, 1)),
+        }
+    }
+    let shown = counted.iter().map(|(name, count)| match count {
+        1 => short(name, 64),
+        many => format!("{many} {}", short(name, 64)),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Where a JSON text breaks, by a reader that tells places.
+fn broken_json(raw: &[u8]) -> Option<usize> {
+    let error = serde_json::from_slice::<serde::de::IgnoredAny>(raw).err()?;
+    let mut lines = raw.split_inclusive(|b| *b == b'\n');
+    let before: usize = lines
+        .by_ref()
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    Some(before + error.column().saturating_sub(1))
+}
+
+/// The id and the gist of a document.
+fn summary(document: &[u8]) -> String {
+    let Ok(document) = serde_json::from_slice::<serde_json::Value>(document) else {
+        return String::new();
+    };
+    let at = |path: &str| document.pointer(path).and_then(|value| value.as_str());
+    let id = at("/metadata/uid").unwrap_or("?");
+    let what = at("/type_name").unwrap_or("an event");
+    let gist = at("/message")
+        .or_else(|| at("/process/cmd_line"))
+        .or_else(|| at("/user/name"))
+        .or_else(|| at("/metadata/event_code"))
+        .unwrap_or_default();
+    let status = at("/status").filter(|status| *status == "Failure");
+    let status = status.map_or(String::new(), |status| format!(", {status}"));
+    format!("{id}: {what}{status}: {}", short(gist.as_bytes(), 100))
+}
