@@ -13,8 +13,7 @@ use super::event::Event;
 use super::fields::{Field, Fields, Raw};
 use super::keys as key;
 use super::record_types::RecordType;
-use super::records::name;
-use super::syscall::Syscall;
+use super::records::{keys, name};
 
 /// The facts of an event that will be of this kind.
 pub fn of<'b>(event: &'b Event, kind: Kind, bump: &'b Bump) -> Facts<'b> {
@@ -64,11 +63,7 @@ fn read<'b>(body: &'b [u8], outer: bool, who: &mut Who<'b>, facts: &mut Facts<'b
                 name: raw.decode_some(bump),
             }),
             key::KEY if facts.keys.is_empty() => {
-                let call = Syscall {
-                    key: Some(raw),
-                    ..Syscall::default()
-                };
-                facts.keys.extend(call.keys(bump));
+                facts.keys.extend(keys(Some(raw), bump));
             }
             key::MSG if outer => {
                 if let Raw::Nested(inner) = raw {
