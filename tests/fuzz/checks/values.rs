@@ -5,7 +5,8 @@ use bumpalo::Bump;
 use trailhound::model::audit::AuthKind;
 use trailhound::model::{Stamp, Timestamp};
 use trailhound::pipeline::audit::fields::{Field, Fields, Raw, word};
-use trailhound::pipeline::audit::records::{Syscall, read_auth};
+use trailhound::pipeline::audit::records::read_auth;
+use trailhound::pipeline::audit::syscall::Syscall;
 
 pub fn check(bytes: &[u8]) {
     fields(bytes);
