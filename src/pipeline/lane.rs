@@ -348,7 +348,11 @@ impl State {
         };
         match self.hosts.find(name) {
             Some(host) => host,
-            None => self.host(&name.to_vec(), call),
+            None => {
+                // The name is borrowed from the state that a new host changes.
+                let name = name.to_vec();
+                self.host(&name, call)
+            }
         }
     }
 

@@ -61,7 +61,7 @@ pub fn glued(body: &[u8]) -> Option<usize> {
             Some((start, word)) if word.starts_with(b"node=") => start,
             _ => start,
         };
-        let is_closed = |quote| memchr_iter(quote, &body[..start]).count() % 2 == 0;
+        let is_closed = |quote| memchr_iter(quote, &body[..start]).count().is_multiple_of(2);
         ((1..64).contains(&name.len()) && is_closed(b'"') && is_closed(b'\'')).then_some(start)
     })
 }

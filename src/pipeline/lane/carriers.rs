@@ -9,10 +9,12 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-/// Carriers by name, each with its node; `None`: it has several.
+/// The node that the lines of a carrier name; `None`: they name several.
+type Node = Option<Box<[u8]>>;
+
 #[derive(Default)]
 pub struct Carriers {
-    by_name: HashMap<Box<[u8]>, Option<Box<[u8]>>, FixedState>,
+    by_name: HashMap<Box<[u8]>, Node, FixedState>,
 }
 
 impl Carriers {
@@ -43,7 +45,7 @@ impl Carriers {
             .collect()
     }
 
-    pub fn restore(saved: Vec<(Box<[u8]>, Option<Box<[u8]>>)>) -> Carriers {
+    pub fn restore(saved: Vec<(Box<[u8]>, Node)>) -> Carriers {
         Carriers {
             by_name: saved.into_iter().collect(),
         }

@@ -194,7 +194,7 @@ impl Serials {
             holes.map(|(i, hole)| (i, hole.from & !u64::from(u32::MAX) | u64::from(serial)));
         let found = found
             .filter(|&(i, at)| (self.holes[i].from..=self.holes[i].to).contains(&at))
-            .last();
+            .next_back();
         match found {
             Some((hole, at)) => self.part(hole, at),
             None => self.stray(serial, time),
