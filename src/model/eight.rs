@@ -56,6 +56,28 @@ pub fn beyond_ascii(word: u64) -> u64 {
     (word | word.wrapping_add(ONES)) & HIGHS
 }
 
+/// As [`below`] and [`equal`], for sixteen bytes.
+pub mod sixteen {
+    const ONES: u128 = u128::from_le_bytes([1; 16]);
+    const HIGHS: u128 = u128::from_le_bytes([0x80; 16]);
+
+    #[inline(always)]
+    pub fn below(word: u128, limit: u8) -> u128 {
+        word.wrapping_sub(ONES * limit as u128) & !word & HIGHS
+    }
+
+    #[inline(always)]
+    pub fn equal(word: u128, byte: u8) -> u128 {
+        below(word ^ (ONES * byte as u128), 1)
+    }
+
+    /// How many bytes stand before the lowest mark; 16 where there is none.
+    #[inline(always)]
+    pub fn before(marks: u128) -> usize {
+        marks.trailing_zeros() as usize / 8
+    }
+}
+
 /// How many bytes stand before the lowest mark; 8 where there is none.
 #[inline(always)]
 pub fn before(marks: u64) -> usize {
@@ -124,6 +146,14 @@ mod tests {
         fn a_byte_that_is_no_digit_ends_a_number(eight: [u8; 8]) {
             let count = eight.iter().take_while(|b| b.is_ascii_digit()).count();
             prop_assert_eq!(number(&eight, 0).1, count);
+        }
+
+        #[test]
+        fn sixteen_are_marked_as_eight_are(bytes: [u8; 16], limit in 1u8..=128, byte: u8) {
+            let word = u128::from_le_bytes(bytes);
+            let first = |is: &dyn Fn(u8) -> bool| bytes.iter().position(|&b| is(b)).unwrap_or(16);
+            prop_assert_eq!(sixteen::before(sixteen::below(word, limit)), first(&|b| b < limit));
+            prop_assert_eq!(sixteen::before(sixteen::equal(word, byte)), first(&|b| b == byte));
         }
     }
 }

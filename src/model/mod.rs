@@ -20,8 +20,8 @@ pub mod process;
 pub mod reject;
 pub mod select;
 pub mod settings;
+pub mod sixteen;
 pub mod time;
-pub mod window;
 
 pub use alert::{Alert, Severity};
 pub use due::Due;

@@ -7,19 +7,13 @@
 
 use bumpalo::Bump;
 
-use crate::model::eight;
-use crate::model::window::{WIDTH, Window, from};
+use crate::model::eight::{self, sixteen};
 
 /// Iterates over the fields of a body. The 0x1D that ENRICHED puts before its own fields counts as
 /// white space, so their lost form through syslog reads the same.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
-    text: &'a [u8],
-    /// What is before it has been read.
-    at: usize,
-    /// Shows the text from `base` on.
-    window: Window,
-    base: usize,
+    rest: &'a [u8],
 }
 
 /// One field: its key, also as a number that a `match` compares at once, and its value.
@@ -29,8 +23,6 @@ pub struct Field<'a> {
     /// [`word`] of the key.
     pub word: u64,
     pub raw: Raw<'a>,
-    /// Known to hold nothing, in key or value, that JSON must escape.
-    pub plain: bool,
 }
 
 /// A key of at most eight bytes as a number; 0 for a longer one.
@@ -135,12 +127,7 @@ pub fn decode_hex<'b>(text: &[u8], bump: &'b Bump) -> Option<&'b [u8]> {
 
 impl<'a> Fields<'a> {
     pub fn new(body: &'a [u8]) -> Fields<'a> {
-        Fields {
-            text: body,
-            at: 0,
-            window: Window::new(body),
-            base: 0,
-        }
+        Fields { rest: body }
     }
 
     /// The first field of this name.
@@ -156,141 +143,104 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Field<'a>> {
-        self.seen().or_else(|| self.next_window())
+        self.short().or_else(|| self.any())
     }
 }
 
 impl<'a> Fields<'a> {
-    /// The next field, where the window shows all of it: most are found by counting bits.
+    /// A bare field that fits sixteen bytes with what ends it, as most do: name and value are found by
+    /// one look at all of them.
     #[inline(always)]
-    fn seen(&mut self) -> Option<Field<'a>> {
-        let (window, text) = (&self.window, &self.text[self.base..]);
-        let unread = from(self.at - self.base);
-        let equals = (window.equals & unread).trailing_zeros() as usize;
-        if equals + 1 >= WIDTH {
+    fn short(&mut self) -> Option<Field<'a>> {
+        let text = match self.rest {
+            [b' ' | 0x1D, rest @ ..] => rest,
+            rest => rest,
+        };
+        let sixteen = u128::from_le_bytes(*text.first_chunk()?);
+        let end = sixteen::before(sixteen::below(sixteen, 0x21));
+        let equals = sixteen::before(sixteen::equal(sixteen, b'='));
+        if !(1..=8).contains(&equals) || end <= equals || !is_end(*text.get(end)?) || end > 15 {
             return None;
         }
-        // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
-        let before = (window.spaces | window.commas) & unread & !from(equals);
-        let mut start = match before {
-            0 => self.at - self.base,
-            before => WIDTH - before.leading_zeros() as usize,
-        };
-        while text.get(start) == Some(&b'(') {
-            start += 1;
+        let eight = sixteen as u64;
+        let marks = eight::equal(eight, b',') | eight::equal(eight, b'(');
+        let value = &text[equals + 1..end];
+        if eight::before(marks) < equals || matches!(value.first(), Some(b'"' | b'\'' | b'{')) {
+            return None;
         }
-        let value = equals + 1;
-        let (raw, end, special) = match *text.get(value).unwrap_or(&b' ') {
-            b'"' => {
-                let end = (window.quotes & from(value + 1)).trailing_zeros() as usize;
-                if end == WIDTH {
-                    return None;
-                }
-                let quoted = &text[value + 1..end];
-                let key = window.quotes & !from(equals);
-                (Raw::Quoted(quoted), end + 1, window.special | key)
-            }
-            b'\'' | b'{' => return None,
-            _ => {
-                let end = (window.spaces & from(value)).trailing_zeros() as usize;
-                if end == WIDTH {
-                    return None;
-                }
-                let raw = bare(&text[value..end.min(text.len())]);
-                (raw, end, window.special | window.quotes)
-            }
-        };
-        self.at = (self.base + end).min(self.text.len());
-        let key = &text[start..equals];
+        self.rest = &text[end..];
         Some(Field {
-            key,
-            word: match key.len() {
-                0..=8 => eight::lowest(eight::load(text, start), key.len()),
-                _ => 0,
-            },
-            raw,
-            plain: special & from(start) & !from(end) == 0,
+            key: &text[..equals],
+            word: eight::lowest(eight, equals),
+            raw: bare(value),
         })
     }
 
-    /// The next field of a new window.
     #[inline(never)]
-    fn next_window(&mut self) -> Option<Field<'a>> {
-        if self.at == self.text.len() {
-            return None;
-        }
-        if self.base < self.at {
-            self.look();
-            if let Some(field) = self.seen() {
-                return Some(field);
-            }
-        }
-        let field = self.any();
-        self.look();
-        field
-    }
-
-    fn look(&mut self) {
-        self.base = self.at;
-        self.window = Window::new(&self.text[self.base..]);
-    }
-
-    /// A field of any length and form.
     fn any(&mut self) -> Option<Field<'a>> {
-        let text = &self.text[self.at..];
-        self.at = self.text.len();
+        let text = self.rest;
         let mut start = 0;
         loop {
             while is_space(*text.get(start)?) || text[start] == b'(' {
                 start += 1;
             }
-            let rest = &text[start..];
-            let length = rest.iter().position(|&b| b == b'=' || is_space(b))?;
-            if rest[length] == b'=' {
-                let (raw, after) = read_value(&rest[length + 1..]);
-                self.at -= after.len();
+            let (end, word) = key_end(text, start);
+            if text.get(end) == Some(&b'=') {
+                let (raw, after) = read_value(&text[end + 1..]);
+                self.rest = after;
                 return Some(Field {
-                    key: &rest[..length],
-                    word: word(&rest[..length]),
+                    key: &text[start..end],
+                    word,
                     raw,
-                    plain: false,
                 });
             }
-            start += length;
+            // A word without a value (`old auid=…`, `login pid=…`): the key is what touches `=`.
+            start = end;
         }
     }
 }
 
-/// White space in the sense of this format: ENRICHED's 0x1D too.
-fn is_end(b: u8) -> bool {
-    b <= b' '
-}
-
 fn is_space(b: u8) -> bool {
-    is_end(b) || b == b','
+    matches!(b, b' ' | 0x1D | b'\t' | b',' | b'\n' | b'\r')
 }
 
+fn is_end(b: u8) -> bool {
+    matches!(b, b' ' | 0x1D | b'\n' | b'\r')
+}
+
+/// Where the key that begins at `start` ends, and its [`word`].
+#[inline(always)]
+fn key_end(text: &[u8], start: usize) -> (usize, u64) {
+    let eight = eight::load(text, start);
+    let stops = eight::below(eight, 0x21) | eight::equal(eight, b'=') | eight::equal(eight, b',');
+    let length = eight::before(stops);
+    match text.get(start + length) {
+        Some(&b) if length < 8 && (b == b'=' || is_space(b)) => {
+            (start + length, eight::lowest(eight, length))
+        }
+        _ => long_key_end(text, start),
+    }
+}
+
+/// A key of eight bytes and more, the last one of a text, or one with control bytes.
+fn long_key_end(text: &[u8], start: usize) -> (usize, u64) {
+    let rest = &text[start..];
+    let length = rest
+        .iter()
+        .position(|&b| b == b'=' || is_space(b))
+        .unwrap_or(rest.len());
+    (start + length, word(&rest[..length]))
+}
+
+#[inline(always)]
 fn read_value(text: &[u8]) -> (Raw<'_>, &[u8]) {
     match text.first() {
-        Some(b'"') => match memchr::memchr(b'"', &text[1..]) {
-            Some(end) => (Raw::Quoted(&text[1..=end]), &text[end + 2..]),
+        Some(b'"') => match quote_end(text) {
+            Some(end) => (Raw::Quoted(&text[1..end]), &text[end + 1..]),
             // The line was cut: what is there is the value.
             None => (Raw::Quoted(&text[1..]), &[]),
         },
-        Some(b'\'') => {
-            // Inside, a quote stands only where a program wrote one; the last is before a space.
-            let end = memchr::memchr_iter(b'\'', &text[1..])
-                .map(|i| i + 1)
-                .find(|&i| text.get(i + 1).is_none_or(|&b| is_end(b)));
-            match end {
-                Some(end) => (Raw::Nested(&text[1..end]), &text[end + 1..]),
-                None => (Raw::Nested(&text[1..]), &[]),
-            }
-        }
-        Some(b'{') => match memchr::memchr(b'}', text) {
-            Some(end) => (Raw::Nested(text[1..end].trim_ascii()), &text[end + 1..]),
-            None => (Raw::Nested(text[1..].trim_ascii()), &[]),
-        },
+        Some(b'\'' | b'{') => read_nested(text),
         _ => {
             let end = bare_end(text);
             (bare(&text[..end]), &text[end..])
@@ -308,16 +258,59 @@ fn bare(value: &[u8]) -> Raw<'_> {
     }
 }
 
-/// Where a bare value ends that may be long: a title or an address in hex.
+fn read_nested(text: &[u8]) -> (Raw<'_>, &[u8]) {
+    if text.first() == Some(&b'{') {
+        return match memchr::memchr(b'}', text) {
+            Some(end) => (Raw::Nested(text[1..end].trim_ascii()), &text[end + 1..]),
+            None => (Raw::Nested(text[1..].trim_ascii()), &[]),
+        };
+    }
+    // Inside, a quote stands only where a program wrote one; the last is before a space.
+    let end = memchr::memchr_iter(b'\'', &text[1..])
+        .map(|i| i + 1)
+        .find(|&i| text.get(i + 1).is_none_or(|&b| is_end(b)));
+    match end {
+        Some(end) => (Raw::Nested(&text[1..end]), &text[end + 1..]),
+        None => (Raw::Nested(&text[1..]), &[]),
+    }
+}
+
+/// How far a value is looked through eight bytes at a time; a title or an address in hex is longer.
+const SHORT: usize = 32;
+
+/// Where the quote stands that ends a quoted value.
+#[inline(always)]
+fn quote_end(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    while at < SHORT {
+        let quotes = eight::equal(eight::load(text, at), b'"');
+        if quotes != 0 {
+            return Some(at + eight::before(quotes));
+        }
+        at += 8;
+    }
+    memchr::memchr(b'"', text.get(at..)?).map(|end| at + end)
+}
+
+/// Where a bare value ends.
+#[inline(always)]
 fn bare_end(text: &[u8]) -> usize {
     let mut at = 0;
-    loop {
-        let spaces = Window::new(&text[at..]).spaces;
-        if spaces != 0 || at + WIDTH >= text.len() {
-            return text.len().min(at + spaces.trailing_zeros() as usize);
+    while at < SHORT {
+        let stops = eight::below(eight::load(text, at), 0x21);
+        if stops != 0 {
+            let end = at + eight::before(stops);
+            match text.get(end) {
+                Some(&b) if !is_end(b) => break,
+                _ => return end.min(text.len()),
+            }
         }
-        at += WIDTH;
+        at += 8;
     }
+    let rest = text.get(at..).unwrap_or_default();
+    let part = memchr::memchr2(b' ', 0x1D, rest).unwrap_or(rest.len());
+    let line = memchr::memchr2(b'\n', b'\r', &rest[..part]).unwrap_or(part);
+    text.len().min(at) + line
 }
 
 #[cfg(test)]
@@ -395,7 +388,7 @@ mod tests {
         assert_eq!(Raw::Bare(b"0").id(), Some(0));
     }
 
-    /// The same, without windows.
+    /// The same, without the look at sixteen bytes.
     fn slowly(body: &[u8]) -> Vec<(&[u8], u64, Raw<'_>)> {
         let mut fields = Fields::new(body);
         std::iter::from_fn(|| fields.any())
@@ -405,18 +398,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_window_shows_what_is_there(
-            body in "([a-c\\\\]{0,9}[=\" ,('{})\x01\x1d\té]{0,3}|[a-c]=[ab]{0,90} |k=\"[ab ]{0,90}\"){0,40}",
+        fn sixteen_bytes_at_once_show_what_one_by_one_does(
+            body in "([a-c]{0,9}[=\" ,('{})\x01\x1d\té]{0,3}|[a-c]=[ab]{0,90} |k=\"[ab ]{0,90}\"){0,40}",
         ) {
             let fields = Fields::new(body.as_bytes());
-            let fast: Vec<_> = fields.clone().map(|field| (field.key, field.word, field.raw)).collect();
+            let fast: Vec<_> = fields.map(|field| (field.key, field.word, field.raw)).collect();
             prop_assert_eq!(fast, slowly(body.as_bytes()));
-            for field in fields.filter(|field| field.plain) {
-                for text in [field.key, field.raw.text()] {
-                    let written = serde_json::to_string(std::str::from_utf8(text).unwrap()).unwrap();
-                    prop_assert_eq!(written.len(), text.len() + 2);
-                }
-            }
         }
 
         #[test]

@@ -5,7 +5,7 @@
 
 use base64::Engine;
 
-use crate::model::window;
+use crate::model::sixteen;
 
 /// Appends one JSON object to a buffer.
 pub struct Object<'o> {
@@ -187,38 +187,22 @@ pub fn string(out: &mut Vec<u8>, text: &[u8]) {
 /// Appends text within quotes: sixteen bytes are looked at and copied at once.
 #[inline]
 pub fn string_part(out: &mut Vec<u8>, text: &[u8]) {
-    let Some(last) = text.last_chunk::<16>() else {
-        let bytes = window::sixteen(text);
-        let plain = window::plain(&bytes).min(text.len());
-        let end = out.len() + plain;
-        out.extend_from_slice(&bytes);
-        out.truncate(end);
-        if plain < text.len() {
-            escape(out, &text[plain..]);
-        }
-        return;
-    };
     let (chunks, rest) = text.as_chunks::<16>();
     for (i, chunk) in chunks.iter().enumerate() {
+        if sixteen::plain(*chunk) < 16 {
+            return escape(out, &text[16 * i..]);
+        }
         out.extend_from_slice(chunk);
-        let plain = window::plain(chunk);
-        if plain < 16 {
-            out.truncate(out.len() - (16 - plain));
-            return escape(out, &text[16 * i + plain..]);
-        }
     }
-    if !rest.is_empty() {
-        // The last sixteen, over what of them is there already.
-        let there = 16 - rest.len();
-        let plain = window::plain(last);
-        let end = out.len() + plain - there;
-        out.truncate(out.len() - there);
-        out.extend_from_slice(last);
-        out.truncate(end);
-        if plain < 16 {
-            escape(out, &text[text.len() - 16 + plain..]);
-        }
+    // Branches on what is there, and no arithmetic with it: where the next string goes does not have
+    // to wait for what is in this one.
+    let bytes = sixteen::load(rest);
+    if sixteen::plain(bytes) < rest.len() {
+        return escape(out, rest);
     }
+    let end = out.len() + rest.len();
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 #[cold]
