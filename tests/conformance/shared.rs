@@ -1,6 +1,8 @@
 //! Where the shared data are, and the count of what was compared.
+//!
+//! Each [`Tally`] has a section of docs/differences.md, `### NAME`, whose `**classes**` its differences have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The folder of recordings and results, where it is there.
@@ -49,17 +51,15 @@ impl Tally {
         }
     }
 
-    /// Tells the counts; fails where a difference has no class, where a class is not in the document, and
-    /// where fewer values were compared than there are known to be.
+    /// Tells the counts; fails where a difference has no class, where a class is not in its section of the
+    /// document or one there no longer occurs, and where fewer values were compared than there are known to be.
     pub fn done(self, at_least: usize) {
         let different: usize = self.explained.values().sum();
         let all = self.equal + different + self.unexplained.len();
-        println!(
-            "{}: {all} values compared, {} equal, {different} different and explained, {} different",
-            self.peer,
-            self.equal,
-            self.unexplained.len()
-        );
+        println!("| {} | {all} | {} | {different} |", self.peer, self.equal);
+        for (class, count) in &self.explained {
+            println!("|   {class} | | | {count} |");
+        }
         let shown = self.unexplained.len().min(600);
         assert!(
             self.unexplained.is_empty(),
@@ -67,14 +67,25 @@ impl Tally {
             self.unexplained.len(),
             self.unexplained[..shown].join("\n")
         );
-        let document = include_str!("../../docs/differences.md");
-        for (class, count) in &self.explained {
-            println!("  {count:6} {class}");
-            assert!(
-                document.contains(class),
-                "docs/differences.md has no `{class}`"
-            );
-        }
+        let occurred: BTreeSet<&str> = self.explained.keys().copied().collect();
+        let explained = classes(self.peer);
+        assert_eq!(
+            occurred, explained,
+            "docs/differences.md, section {}: left what occurs, right what it explains",
+            self.peer
+        );
         assert!(all >= at_least, "{}: only {all} values compared", self.peer);
     }
+}
+
+/// The classes in a section of docs/differences.md: what is bold at the head of a point.
+fn classes(section: &str) -> BTreeSet<&'static str> {
+    let document = include_str!("../../docs/differences.md");
+    let heading = format!("### {section}");
+    let lines = document.lines().skip_while(|line| **line != heading);
+    let lines = lines.skip(1).take_while(|line| !line.starts_with('#'));
+    let points = lines.filter_map(|line| line.strip_prefix("- **"));
+    points
+        .filter_map(|point| Some(point.split_once("**")?.0))
+        .collect()
 }

@@ -68,6 +68,9 @@ fn envelopes() -> Vec<Vec<u8>> {
         format!("{{\"log\":\"{quoted}\\n\",\"hostname\":\"w\"}}").into_bytes(),
         format!("{{\n\"event\":{{\"original\":\"{quoted}\"}},\n\"host\":\"w\"}}").into_bytes(),
         format!("[{{\"message\":\"{quoted}\"}},{{\"log\":\"{quoted}\"}}]").into_bytes(),
+        b",TenantId,Computer,mssg_id,AuditdMessage\n0,x,web01,1.000:1,\"[{'CWD': ['cwd=\"\"/\"\"']}, {'EOE': []}]\"\n".to_vec(),
+        b"{\"Computer\":\"web01\",\"mssg_id\":\"1.000:1\",\"AuditdMessage\":[{\"CWD\":[\"cwd=/\"]},{\"EOE\":[]}]}".to_vec(),
+        b"{\"MESSAGE\":[67,87,68,32,120],\"_AUDIT_ID\":\"9\",\"_AUDIT_TYPE_NAME\":\"CWD\",\"_HOSTNAME\":\"w\",\"_SOURCE_REALTIME_TIMESTAMP\":\"1000\"}".to_vec(),
         format!("{{\"records\":[{{\"RawData\":\"{quoted}\",\"Computer\":\"w\"}}]}}").into_bytes(),
     ]
 }

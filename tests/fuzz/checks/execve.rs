@@ -16,6 +16,9 @@ const RECORD: usize = 7500;
 /// What the kernel keeps free for a name (`abuf`).
 const NAME: usize = 96;
 
+/// Bytes of arguments of one try, about.
+const MOST: usize = 60_000;
+
 pub fn check(bytes: &[u8]) {
     strange(bytes);
     let mut choices = Choices::new(bytes);
@@ -58,8 +61,8 @@ fn strange(bytes: &[u8]) {
 
 /// At least one argument, some of them long: a length, and bytes that are repeated to it.
 fn arguments(choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    while all.is_empty() || (!choices.is_empty() && all.len() < 300) {
+    let (mut all, mut size) = (Vec::new(), 0);
+    while all.is_empty() || (!choices.is_empty() && all.len() < 300 && size < MOST) {
         let length = match choices.byte() {
             n @ 0..=199 => usize::from(n) / 4,
             n @ 200..=239 => usize::from(n - 199) * 40,
@@ -69,6 +72,7 @@ fn arguments(choices: &mut Choices<'_>) -> Vec<Vec<u8>> {
         // A C string has no zero in it.
         let bytes = pattern.iter().map(|b| (*b).max(1)).cycle();
         all.push(bytes.take(length).collect());
+        size += length;
     }
     all
 }

@@ -36,6 +36,8 @@ fn fields(body: &[u8]) {
 /// One field in the form in which its value was read.
 fn write(field: Field<'_>, out: &mut Vec<u8>) {
     let (open, text, close): (&[u8], _, &[u8]) = match field.raw {
+        // Of a comma or a bracket at the end the last is no part of the value.
+        Raw::Bare(text) if matches!(text.last(), Some(b',' | b')')) => (b"", text, b","),
         Raw::Bare(text) => (b"", text, b""),
         Raw::Quoted(text) => (b"\"", text, b"\""),
         // A quote before a space would end it; then it stood in braces.
