@@ -27,17 +27,36 @@ fn fields(body: &[u8]) {
             assert!(hex::encode(decoded).as_bytes().eq_ignore_ascii_case(text));
         }
         assert_ne!(field.raw.id(), Some(u32::MAX), "unset is no id");
+        if field.plain {
+            let escaped = |b: &u8| !(0x20..0x7f).contains(b) || matches!(b, b'"' | b'\\');
+            let mut bytes = field.key.iter().chain(field.raw.text());
+            assert!(!bytes.any(escaped), "{field:?}");
+        }
         write(*field, &mut written);
     }
     let again: Vec<Field<'_>> = Fields::new(&written).collect();
-    assert_eq!(again, read, "{:?}", String::from_utf8_lossy(&written));
+    // Whether it is known to be plain may depend on what stands around it.
+    let said = |fields: &[Field<'_>]| -> Vec<_> {
+        let fields = fields.iter();
+        fields
+            .map(|f| (f.key.to_vec(), f.word, format!("{:?}", f.raw)))
+            .collect()
+    };
+    assert_eq!(
+        said(&again),
+        said(&read),
+        "{:?}",
+        String::from_utf8_lossy(&written)
+    );
 }
 
 /// One field in the form in which its value was read.
 fn write(field: Field<'_>, out: &mut Vec<u8>) {
     let (open, text, close): (&[u8], _, &[u8]) = match field.raw {
-        // Of a comma or a bracket at the end the last is no part of the value.
-        Raw::Bare(text) if matches!(text.last(), Some(b',' | b')')) => (b"", text, b","),
+        // Of commas and brackets at the end the last is no part of the value, but of `(null)` it is.
+        Raw::Bare(text) if matches!(text.last(), Some(b',' | b')')) && !text.contains(&b'(') => {
+            (b"", text, b",")
+        }
         Raw::Bare(text) => (b"", text, b""),
         Raw::Quoted(text) => (b"\"", text, b"\""),
         // A quote before a space would end it; then it stood in braces.
