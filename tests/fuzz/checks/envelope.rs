@@ -64,10 +64,16 @@ pub fn check(message: &[u8]) {
     says_nothing(message, end..message.len());
 }
 
+/// A line among others is read as they are: alone it may begin like something else.
+fn is_read_alike(piece: &[u8], message: &[u8]) -> bool {
+    let how = beginning(piece);
+    how == beginning(message) && (how != b'[' || piece == message)
+}
+
 /// What no line and no refusal accounts for: line ends, and the names of a table's columns.
 fn says_nothing(message: &[u8], hole: Range<usize>) {
     let hole = &message[hole];
-    if beginning(hole) != beginning(message) {
+    if !is_read_alike(hole, message) {
         return;
     }
     assert!(
@@ -79,8 +85,7 @@ fn says_nothing(message: &[u8], hole: Range<usize>) {
 
 fn says_the_same(message: &[u8], raw: Range<usize>, pieces: &[(Range<usize>, Said)]) {
     let raw = &message[raw];
-    // A line among others is read as they are: alone it may begin like something else.
-    if beginning(raw) != beginning(message) || beginning(raw) == b'[' && raw != message {
+    if !is_read_alike(raw, message) {
         return;
     }
     let again: Vec<Said> = open(raw).into_iter().map(|(_, said)| said).collect();

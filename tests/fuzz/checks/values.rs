@@ -69,10 +69,8 @@ fn write(field: Field<'_>, out: &mut Vec<u8>) {
 }
 
 fn ends_within(nested: &[u8]) -> bool {
-    let space = |b: &u8| matches!(b, b' ' | 0x1D | b'\n' | b'\r');
-    nested
-        .windows(2)
-        .any(|pair| pair[0] == b'\'' && space(&pair[1]))
+    let mut pairs = nested.windows(2);
+    pairs.any(|pair| pair[0] == b'\'' && pair[1] <= b' ')
 }
 
 /// A value as kernel/audit.c writes it (audit_log_untrustedstring): in hex where a byte is a quote, below
