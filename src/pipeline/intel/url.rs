@@ -1,6 +1,6 @@
 //! The one form of a URL in which two writings of it are compared.
 //!
-//! Scheme and host in lower case, the scheme's own port left away, no fragment, no trailing slash;
+//! Scheme and host in lower case, the scheme's own port left away, no fragment, no trailing slashes;
 //! path and query stay byte for byte, because servers tell them apart. It does not decode `%xx`.
 
 /// A longer URL is neither kept nor looked for.
@@ -16,14 +16,14 @@ pub fn canonical<'b>(url: &[u8], buffer: &'b mut [u8; MAX_URL]) -> Option<&'b [u
         Some(at) => authority.split_at_checked(at + 1)?,
         None => authority.split_at_checked(0)?,
     };
-    let host = without_own_port(scheme, host);
+    let host = without_own_port(scheme, host)?;
     if host.is_empty() {
         return None;
     }
     // After a `?` a slash belongs to the query.
     let tail = match memchr::memchr(b'?', tail) {
         Some(_) => tail,
-        None => tail.strip_suffix(b"/").unwrap_or(tail),
+        None => without_slashes(tail),
     };
     let mut at = 0;
     for (part, lower) in [
@@ -54,15 +54,35 @@ fn split_scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
     (begins && clean).then_some((scheme, rest))
 }
 
-fn without_own_port<'a>(scheme: &[u8], host: &'a [u8]) -> &'a [u8] {
-    let port: &[u8] = if scheme.eq_ignore_ascii_case(b"http") {
-        b":80"
-    } else if scheme.eq_ignore_ascii_case(b"https") {
-        b":443"
-    } else {
-        b":"
+/// `None` where what stands behind the name, or behind the brackets of an address, is no port.
+fn without_own_port<'a>(scheme: &[u8], host: &'a [u8]) -> Option<&'a [u8]> {
+    let end = match host.first() {
+        Some(b'[') => memchr::memchr(b']', host)? + 1,
+        _ => memchr::memchr(b':', host).unwrap_or(host.len()),
     };
-    host.strip_suffix(port).unwrap_or(host)
+    let (name, port) = host.split_at_checked(end)?;
+    let digits = match port.split_first() {
+        None => return Some(name),
+        Some((b':', digits)) if digits.iter().all(u8::is_ascii_digit) => digits,
+        Some(_) => return None,
+    };
+    let own: &[u8] = if scheme.eq_ignore_ascii_case(b"http") {
+        b"80"
+    } else if scheme.eq_ignore_ascii_case(b"https") {
+        b"443"
+    } else {
+        b""
+    };
+    // An empty port is the scheme's own (RFC 3986, 3.2.3).
+    let is_own = digits.is_empty() || digits == own;
+    Some(if is_own { name } else { host })
+}
+
+fn without_slashes(mut path: &[u8]) -> &[u8] {
+    while let Some(less) = path.strip_suffix(b"/") {
+        path = less;
+    }
+    path
 }
 
 fn upto(bytes: &[u8], stop: impl Fn(u8) -> bool) -> &[u8] {
@@ -91,8 +111,11 @@ mod tests {
             ("http://evil.example:8080/", "http://evil.example:8080"),
             ("ftp://User@Evil.example/x", "ftp://User@evil.example/x"),
             ("http://[2001:DB8::1]:80/", "http://[2001:db8::1]"),
+            ("ftp://evil.example:/a//", "ftp://evil.example/a"),
         ] {
             assert_eq!(form(written).as_deref(), Some(canonical));
+            // It is a form: what has it already keeps it.
+            assert_eq!(form(canonical).as_deref(), Some(canonical));
         }
     }
 
@@ -106,6 +129,10 @@ mod tests {
             "1http://x",
             "a b://x",
             "evil.example/x",
+            "htvps://a.eaEv::/48",
+            "http://evil.example:80:80/",
+            "http://[2001:db8::1/",
+            "http://evil.example:port/",
         ] {
             assert_eq!(form(text), None, "{text}");
         }
