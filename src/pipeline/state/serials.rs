@@ -190,11 +190,9 @@ impl Serials {
 
     fn fill_of_boot_before(&mut self, serial: u32, time: Timestamp) {
         let holes = self.holes.iter().enumerate();
-        let found =
+        let mut found =
             holes.map(|(i, hole)| (i, hole.from & !u64::from(u32::MAX) | u64::from(serial)));
-        let found = found
-            .filter(|&(i, at)| (self.holes[i].from..=self.holes[i].to).contains(&at))
-            .next_back();
+        let found = found.rfind(|&(i, at)| (self.holes[i].from..=self.holes[i].to).contains(&at));
         match found {
             Some((hole, at)) => self.part(hole, at),
             None => self.stray(serial, time),
