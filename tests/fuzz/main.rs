@@ -49,6 +49,23 @@ fn every_target_has_its_door_and_its_seeds() {
     }
 }
 
+/// Inputs that once broke a check, in the order in which the fuzzer came upon them.
+const BROKE: [(&str, &[u8]); 5] = [
+    ("values", b"arc=0,,040,,"),
+    ("values", b"op=start ADDR={ '\0\0sasuccesc"),
+    ("values", b"\xd9\xd9=' au\xd9='\x01\0\xd9"),
+    ("indicators", b"htvps://a.eaEv::/48\n"),
+    ("indicators", b"a://b.example/x//\n"),
+];
+
+#[test]
+fn what_broke_once_holds() {
+    for (name, input) in BROKE {
+        let (_, check) = TARGETS.iter().find(|(n, _)| *n == name).unwrap();
+        check(input);
+    }
+}
+
 /// A change of a seed: where, how many bytes go, and what stands there then.
 type Change = (prop::sample::Index, usize, Vec<u8>);
 

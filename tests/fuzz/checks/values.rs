@@ -42,18 +42,18 @@ fn write(field: Field<'_>, out: &mut Vec<u8>) {
         }
         Raw::Bare(text) => (b"", text, b""),
         Raw::Quoted(text) => (b"\"", text, b"\""),
-        // A quote before a space would end it; then it stood in braces.
-        Raw::Nested(text) if ends_within(text) => (b"{ ", text, b" }"),
-        Raw::Nested(text) => (b"'", text, b"'"),
+        // A quote within could end it; then it stood in braces.
+        Raw::Nested(text) => {
+            let quoted = [field.key, b"='", text, b"' "].concat();
+            match Fields::new(&quoted).next() == Some(field) {
+                true => (b"'", text, b"'"),
+                false => (b"{ ", text, b" }"),
+            }
+        }
     };
     for part in [field.key, b"=", open, text, close, b" "] {
         out.extend_from_slice(part);
     }
-}
-
-fn ends_within(nested: &[u8]) -> bool {
-    let mut pairs = nested.windows(2);
-    pairs.any(|pair| pair[0] == b'\'' && pair[1] <= b' ')
 }
 
 /// A value as kernel/audit.c writes it (audit_log_untrustedstring): in hex where a byte is a quote, below
