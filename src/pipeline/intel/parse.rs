@@ -105,16 +105,24 @@ fn network(ip: IpAddr, length: &str) -> Result<Parsed, String> {
             "a network of /{least} or longer: /{length} would hit almost everything"
         ));
     }
-    if is_private(ip) {
+    let (network, parsed) = match ip {
+        IpAddr::V4(v4) => {
+            let bits = mask4(v4.to_bits(), length);
+            (Ipv4Addr::from_bits(bits).into(), Parsed::Net4(bits, length))
+        }
+        IpAddr::V6(v6) => {
+            let octets = mask6(v6.to_bits(), length);
+            (Ipv6Addr::from(octets).into(), Parsed::Net6(octets, length))
+        }
+    };
+    // A public address can stand in a network that begins privately: `::ffff:20:ffff:2/24` is `::/24`.
+    if is_private(ip) || is_private(network) {
         return Err(
             "a network of the public internet: this one is private and would hit your own"
                 .to_owned(),
         );
     }
-    Ok(match ip {
-        IpAddr::V4(v4) => Parsed::Net4(mask4(v4.to_bits(), length), length),
-        IpAddr::V6(v6) => Parsed::Net6(mask6(v6.to_bits(), length), length),
-    })
+    Ok(parsed)
 }
 
 fn is_private(ip: IpAddr) -> bool {
@@ -256,6 +264,7 @@ mod tests {
         assert!(refused("2001::/8").contains("/16 or longer"));
         assert!(refused("192.168.1.0/24").contains("private"));
         assert!(refused("fe80::/64").contains("private"));
+        assert!(refused("::ffff:20:ffff:2/24").contains("private"));
         assert!(refused("127.0.0.1").contains("other machine"));
         assert!(refused("::").contains("other machine"));
         assert!(refused("com").contains("single label"));
