@@ -20,6 +20,8 @@ pub enum Cut {
     Evicted,
     /// The input ended.
     Ended,
+    /// It was told in a form that lost something before it came here.
+    Source,
 }
 
 impl Cut {
@@ -28,6 +30,7 @@ impl Cut {
             Cut::TimedOut => "timed_out",
             Cut::Evicted => "evicted",
             Cut::Ended => "input_ended",
+            Cut::Source => "at_source",
         }
     }
 }

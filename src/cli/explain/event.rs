@@ -20,6 +20,7 @@ pub(super) fn why(event: &Event, cut: Option<Cut>, ended: bool) -> String {
                 Cut::TimedOut => "its host's time moved past it by the time-out",
                 Cut::Evicted => "a bound was reached",
                 Cut::Ended => "the input ended",
+                Cut::Source => "it lost something before it came",
             },
             missing(event, cut)
         ),

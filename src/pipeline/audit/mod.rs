@@ -6,6 +6,7 @@
 //! - [`event`]: an event while it is joined, and what its records promise
 //! - [`fields`]: `key=value`, quoted, hex, nested
 //! - [`execve`]: exact arguments from EXECVE records
+//! - [`auoms`]: Microsoft's agent, which joins a start's records itself and writes one
 //! - [`syscall`]: the fields of a SYSCALL record
 //! - [`records`]: the fields of a record about an authentication
 //! - [`facts`]: what an event says of itself, for filters and labels
@@ -18,6 +19,7 @@
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
 //! without saying so.
 
+mod auoms;
 pub mod classify;
 pub mod correlate;
 pub mod event;

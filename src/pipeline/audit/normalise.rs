@@ -11,6 +11,7 @@ use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
 use crate::model::{EventUid, Process};
 
+use super::auoms;
 use super::classify;
 use super::event::Event;
 use super::execve;
@@ -28,7 +29,7 @@ pub fn process<'b>(
 ) -> Option<Process<'b>> {
     let mut completeness = event.completeness(cut);
     if event.body(RecordType::EXECVE).is_none() && !completeness.no_execve {
-        return None;
+        return auoms::process(event, host, bump);
     }
     let call = event
         .body(RecordType::SYSCALL)
