@@ -7,6 +7,8 @@
 
 mod envelopes;
 mod joins;
+mod records;
+mod values;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +38,12 @@ impl Told {
             [event] => event,
             _ => panic!("not one {kind:?} in {self:#?}"),
         }
+    }
+
+    /// The words of the only audit event that are no field.
+    pub fn words(&self) -> &str {
+        let words = &self.only(Kind::Audit)["unmapped"]["words"];
+        words[0]["text"].as_str().unwrap_or_default()
     }
 
     /// The records of the only audit event.
