@@ -57,7 +57,8 @@ impl<'a> Syscall<'a> {
             ..Syscall::default()
         };
         call.arch?;
-        call.number = row.id(b" syscall=")?;
+        // What is no number of a call is told as its name.
+        call.number = Some(row.id(b" syscall=")??);
         row.word(b" per=");
         if let Some(success) = row.word(b" success=") {
             call.success = Some(success == b"yes");
