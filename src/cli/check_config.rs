@@ -124,6 +124,10 @@ fn describe(config: &Config) -> String {
     let kinds = Kind::ALL.into_iter().filter(|kind| lane.kinds.has(*kind));
     all.section("output");
     all.put("kinds", list(kinds.map(Kind::as_str)));
+    all.section("schema");
+    for kind in Kind::ALL {
+        all.put(kind.as_str(), quoted(lane.schema_of(kind).as_str()));
+    }
     all.section("commit");
     all.put("interval", quoted(&shown(commit.interval)));
     all.section("intel");
@@ -226,10 +230,12 @@ mod tests {
     fn what_is_printed_reads_back_and_holds_no_secret() {
         let text = "[kafka]\nbootstrap_servers = \"a:1\"\nproperties = { \"sasl.password\" = \"hush\" }\n\
                     [topics]\nflow_in = false\n[waits]\nsettle = \"70ms\"\n[[filter]]\nname = \"probes\"\n\
-                    kind = [\"process\"]\nexe = [\"/usr/lib/nagios/**\"]\n[[label]]\nname = \"java\"\nkey = [\"j\"]\n";
+                    kind = [\"process\"]\nexe = [\"/usr/lib/nagios/**\"]\n[[label]]\nname = \"java\"\nkey = [\"j\"]\n\
+                    [schema]\nalert = \"asim\"\n";
         let read = |text: &str| parse("t.toml", text, Path::new(""), &Beside::default()).unwrap();
         let printed = describe(&read(text));
         assert!(!printed.contains("hush") && printed.contains("\"sasl.password\" = \"…\""));
+        assert!(printed.contains("process = \"ocsf\"\n") && printed.contains("alert = \"asim\"\n"));
         assert_eq!(describe(&read(&printed)), printed);
     }
 }

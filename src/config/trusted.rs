@@ -14,9 +14,10 @@ use super::layers::{Reader, text_only};
 use super::value::{OrOff, Properties, Property};
 use super::written::{self, Written};
 use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
-use crate::model::Settings;
 use crate::model::envelope::{Envelope, Form};
+use crate::model::schema::Schemas;
 use crate::model::settings::{Guessing, Limits, Waits};
+use crate::model::{Kind, Settings};
 
 /// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
 const OWN_PROPERTIES: [(&str, &str); 6] = [
@@ -64,6 +65,12 @@ pub(super) fn check(
         ),
         lane: Settings {
             kinds: written.output.kinds.into_iter().collect(),
+            schemas: Schemas::default()
+                .with(Kind::Process, written.schema.process)
+                .with(Kind::Logon, written.schema.logon)
+                .with(Kind::Flow, written.schema.flow)
+                .with(Kind::Alert, written.schema.alert)
+                .with(Kind::Audit, written.schema.audit),
             limits: check.limits(&written.limits),
             waits: check.waits(&written.waits),
             guessing: check.guessing(&written.guessing),

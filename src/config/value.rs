@@ -11,8 +11,8 @@ use std::time::Duration;
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 
-use crate::model::Kind;
 use crate::model::envelope::{Form, Pointer};
+use crate::model::{Kind, Schema};
 
 /// A value that can be read from the merged layers.
 pub trait Readable: Sized + Default {
@@ -182,6 +182,14 @@ impl Readable for Vec<PathBuf> {
         list(value, text_only, |text| {
             (!text.is_empty()).then(|| PathBuf::from(text))
         })
+    }
+}
+
+impl Readable for Schema {
+    const FORM: &'static str = "\"ocsf\", \"ecs\" or \"asim\"";
+
+    fn read(value: &Value, _: bool) -> Result<Schema, &Value> {
+        text(value).and_then(|text| text.parse().ok()).ok_or(value)
     }
 }
 

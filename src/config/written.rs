@@ -12,8 +12,8 @@ use ipnet::IpNet;
 
 use super::layers::Reader;
 use super::value::{OrOff, Properties, Readable, Size};
-use crate::model::Kind;
 use crate::model::envelope::{Form, Pointer};
+use crate::model::{Kind, Schema};
 
 /// A key as the reference tells it.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,21 @@ written! {
     "output" ("output.") output: Output {
         /// The kinds of events that are written; the others are counted only.
         kinds: Vec<Kind> = "[\"process\", \"logon\", \"flow\", \"alert\"]",
+    }
+
+    /// The schema that each output is written in: `"ocsf"` (OCSF 1.8.0), `"ecs"` (Elastic Common Schema
+    /// 9.4) or `"asim"` (Microsoft Sentinel's). docs/SCHEMAS.md lists the fields of each.
+    "schema" ("schema.") schema: Schemas {
+        /// Program starts.
+        process: Schema = "\"ocsf\"",
+        /// Logons, failed logons, account switches, logoffs.
+        logon: Schema = "\"ocsf\"",
+        /// Network flows.
+        flow: Schema = "\"ocsf\"",
+        /// Alerts.
+        alert: Schema = "\"ocsf\"",
+        /// Every other audit event.
+        audit: Schema = "\"ocsf\"",
     }
 
     /// How often progress is committed.

@@ -2,9 +2,10 @@
 
 use ipnet::IpNet;
 
-use super::Kind;
 use super::envelope::Envelope;
+use super::schema::Schemas;
 use super::select::Selection;
+use super::{Kind, Schema};
 
 /// Which kinds are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,8 @@ impl Default for Guessing {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub kinds: Kinds,
+    /// The schema that each kind is written in.
+    pub schemas: Schemas,
     pub limits: Limits,
     pub waits: Waits,
     pub guessing: Guessing,
@@ -122,6 +125,12 @@ pub struct Settings {
     pub tell_gaps: bool,
     /// How audit lines are carried, where it is fixed.
     pub envelope: Envelope,
+}
+
+impl Settings {
+    pub fn schema_of(&self, kind: Kind) -> Schema {
+        self.schemas.of(kind)
+    }
 }
 
 /// RFC 1918, RFC 4193, link-local and loopback.
@@ -143,6 +152,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             kinds: Kinds::DEFAULT,
+            schemas: Schemas::default(),
             limits: Limits::default(),
             waits: Waits::default(),
             guessing: Guessing::default(),

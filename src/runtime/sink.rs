@@ -24,10 +24,9 @@ use rdkafka::statistics::Statistics;
 use super::Shared;
 use super::{client, topics};
 use crate::model::output::Output;
-use crate::model::{Kind, OutputKind};
+use crate::model::{Kind, OutputKind, Schema};
+use crate::pipeline::encode;
 
-/// The version of OCSF that the documents are written in.
-const SCHEMA_VERSION: &str = "1.8.0";
 /// Flags of an output's opaque number; its lowest bit is the epoch.
 const EPOCH: usize = 1;
 const ALONE: usize = 2;
@@ -137,7 +136,7 @@ impl Sink {
         Ok(Sink {
             producer: client::producer(&shared.config.kafka).create_with_context(ledger)?,
             shared: Arc::clone(shared),
-            headers: Kind::ALL.map(event_headers),
+            headers: Kind::ALL.map(|kind| event_headers(shared.config.lane.schema_of(kind), kind)),
             epoch: 0,
         })
     }
@@ -314,9 +313,10 @@ struct Notice<'a> {
 impl Notice<'_> {
     fn json(&self) -> String {
         let document: Option<serde_json::Value> = serde_json::from_slice(self.value).ok();
-        let uid = document
-            .as_ref()
-            .and_then(|document| document.pointer("/metadata/uid"));
+        let uid = document.as_ref().and_then(|document| {
+            let mut places = Schema::ALL.into_iter().map(encode::uid_pointer);
+            places.find_map(|place| document.pointer(place))
+        });
         serde_json::json!({
             "topic": self.topic,
             "host": String::from_utf8_lossy(self.key),
@@ -334,11 +334,11 @@ fn undeliverable(topic: &str, error: &KafkaError) -> Refusal {
     })
 }
 
-fn event_headers(kind: Kind) -> OwnedHeaders {
+fn event_headers(schema: Schema, kind: Kind) -> OwnedHeaders {
     [
-        ("schema", "ocsf"),
+        ("schema", schema.as_str()),
         ("kind", kind.as_str()),
-        ("version", SCHEMA_VERSION),
+        ("version", encode::version(schema, kind)),
     ]
     .into_iter()
     .fold(OwnedHeaders::new(), header)
@@ -372,4 +372,38 @@ fn header(headers: OwnedHeaders, (key, value): (&str, &str)) -> OwnedHeaders {
 /// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::Headers;
+
+    use super::*;
+
+    #[test]
+    fn headers_tell_the_schema_that_the_kind_is_written_in() {
+        let told = |schema, kind| {
+            let headers = event_headers(schema, kind);
+            let all: Vec<_> = headers
+                .iter()
+                .map(|header| {
+                    let value = header.value.map(String::from_utf8_lossy);
+                    format!("{}={}", header.key, value.unwrap_or_default())
+                })
+                .collect();
+            all.join(" ")
+        };
+        assert_eq!(
+            told(Schema::Ocsf, Kind::Process),
+            "schema=ocsf kind=process version=1.8.0"
+        );
+        assert_eq!(
+            told(Schema::Ecs, Kind::Alert),
+            "schema=ecs kind=alert version=9.4.0"
+        );
+        assert_eq!(
+            told(Schema::Asim, Kind::Flow),
+            "schema=asim kind=flow version=0.2.7"
+        );
+    }
 }

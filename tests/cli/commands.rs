@@ -34,7 +34,7 @@ fn a_usage_error_is_2() {
         &["replay"],
         &["run"],
         &["replay", "-", "--kind", "login"],
-        &["replay", "-", "--schema", "ecs"],
+        &["replay", "-", "--schema", "esc"],
         &["replay", "-", "--threads", "0"],
     ];
     for args in wrong {
@@ -45,6 +45,9 @@ fn a_usage_error_is_2() {
     assert!(
         stderr(&run(&["replay", "-", "--kind", "login"]))
             .contains("expected process, logon, flow, alert or audit")
+    );
+    assert!(
+        stderr(&run(&["replay", "-", "--schema", "esc"])).contains("expected ocsf, ecs or asim")
     );
 }
 

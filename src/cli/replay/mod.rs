@@ -12,8 +12,9 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use super::{Failure, intel};
+use crate::model::schema::Schemas;
 use crate::model::settings::Kinds;
-use crate::model::{Kind, Settings, Source};
+use crate::model::{Kind, Schema, Settings, Source};
 use crate::pipeline::lane::Lane;
 
 mod blocks;
@@ -43,11 +44,6 @@ enum As {
     Flow,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Schema {
-    Ocsf,
-}
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
@@ -57,8 +53,8 @@ pub(super) struct Args {
     /// What the files hold
     #[arg(long = "as", value_enum, default_value = "auto", value_name = "WHAT")]
     read_as: As,
-    /// The form of the events
-    #[arg(long, value_enum, default_value = "ocsf")]
+    /// The schema that events are written in: ocsf, ecs, asim
+    #[arg(long, default_value = "ocsf")]
     schema: Schema,
     /// The kinds that are printed: process, logon, flow, alert, audit [default: all but audit]
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
@@ -78,7 +74,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let Schema::Ocsf = args.schema;
     let intel = intel::load(&args.intel)?;
     let kinds = match args.kinds.as_slice() {
         [] => Kinds::DEFAULT,
@@ -86,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let settings = Settings {
         kinds,
+        schemas: Schemas::all(args.schema),
         default_host: args.host.clone(),
         ..Settings::default()
     };

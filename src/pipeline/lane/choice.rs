@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use crate::model::logon::Principal;
 use crate::model::process::Account;
 use crate::model::select::{Choice, Facts};
-use crate::model::{Kind, Logon};
+use crate::model::{Kind, Logon, Schema};
 
 use super::Stats;
 use super::hosts::Host;
@@ -22,7 +22,7 @@ impl Teller<'_> {
         hits: usize,
         kind: Kind,
         key: &[u8],
-        write: impl FnOnce(&mut Vec<u8>),
+        write: impl FnOnce(&mut Vec<u8>, Schema),
     ) {
         match choice.filter {
             Some(filter) if hits == 0 => self.stats.filter(filter),

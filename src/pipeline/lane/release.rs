@@ -7,11 +7,11 @@ use bumpalo::Bump;
 use crate::model::logon::LogonActivity;
 use crate::model::process::Cut;
 use crate::model::select::Choice;
-use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Settings, Timestamp};
+use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Schema, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::audit::{facts, normalise, records};
-use crate::pipeline::encode::ocsf;
+use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
 use crate::pipeline::state::Logons;
@@ -42,10 +42,11 @@ pub struct Teller<'t> {
 }
 
 impl Teller<'_> {
-    pub fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>, Schema)) {
         self.stats.events[kind as usize] += 1;
         if self.tell && self.settings.kinds.has(kind) {
-            self.out.document(kind, key, write);
+            let schema = self.settings.schema_of(kind);
+            self.out.document(kind, key, |out| write(out, schema));
         }
     }
 }
@@ -190,10 +191,10 @@ impl Desk {
         }
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
-        teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out| {
+        teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
             let mut audit = normalise::audit_event(event, cut, &host.name, bump);
             audit.labels = &choice.labels;
-            ocsf::audit::write(out, &audit);
+            encode::audit(out, schema, &audit);
         });
         for (kind, _, body) in event.records() {
             let Some(kind) = records::auth_kind(kind) else {
@@ -217,9 +218,15 @@ impl Desk {
         self.hits.clear();
         sightings::process(teller.intel, &process, &mut self.hits);
         let hits = &self.hits;
-        teller.tell_chosen(choice, hits.len(), Kind::Process, &host.bytes, |out| {
-            ocsf::process::write(out, &process, hits);
-        });
+        teller.tell_chosen(
+            choice,
+            hits.len(),
+            Kind::Process,
+            &host.bytes,
+            |out, schema| {
+                encode::process(out, schema, &process, hits);
+            },
+        );
         if !self.hits.is_empty() {
             self.sighted(teller, |hits| alerts::of_process(&process, hits));
             self.alerts(teller);
@@ -230,8 +237,8 @@ impl Desk {
         self.hits.clear();
         sightings::flow(teller.intel, flow, &mut self.hits);
         let hits = &self.hits;
-        teller.tell(Kind::Flow, flow.host.as_bytes(), |out| {
-            ocsf::flow::write(out, flow, community::uid(flow).as_deref(), hits);
+        teller.tell(Kind::Flow, flow.host.as_bytes(), |out, schema| {
+            encode::flow(out, schema, flow, community::uid(flow).as_deref(), hits);
         });
         if !self.hits.is_empty() {
             self.sighted(teller, |hits| alerts::of_flow(flow, hits));
@@ -278,9 +285,15 @@ impl Desk {
             self.hits.clear();
             sightings::logon(teller.intel, &logon, &mut self.hits);
             let hits = &self.hits;
-            teller.tell_chosen(&choice, hits.len(), Kind::Logon, &host.bytes, |out| {
-                ocsf::logon::write(out, &logon, hits);
-            });
+            teller.tell_chosen(
+                &choice,
+                hits.len(),
+                Kind::Logon,
+                &host.bytes,
+                |out, schema| {
+                    encode::logon(out, schema, &logon, hits);
+                },
+            );
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
                 self.sighted(teller, |hits| alerts::of_logon(&logon, hits));
             }
@@ -305,8 +318,8 @@ impl Desk {
 
     pub fn alerts(&mut self, teller: &mut Teller<'_>) {
         for alert in self.alerts.drain(..) {
-            teller.tell(Kind::Alert, alert.host.as_bytes(), |out| {
-                ocsf::alert::write(out, &alert);
+            teller.tell(Kind::Alert, alert.host.as_bytes(), |out, schema| {
+                encode::alert(out, schema, &alert);
             });
         }
     }

@@ -1,44 +1,10 @@
 //! detection_finding (2004), Create.
 
-use crate::model::alert::Rule;
 use crate::model::{Alert, IndicatorKind};
 
+use super::super::common::{gap as write_gap, rule};
 use super::super::json::Object;
 use super::common;
-
-/// What a rule is called, what it looks for, and its technique.
-struct Told {
-    name: &'static str,
-    desc: &'static str,
-    attacks: Option<&'static str>,
-}
-
-fn told(rule: Rule) -> Told {
-    match rule {
-        Rule::IndicatorHit => Told {
-            name: "Indicator of compromise",
-            desc: "An address, name, URL or hash of an indicator file stands in an event.",
-            attacks: None,
-        },
-        Rule::GuessedLogon => Told {
-            name: "Guessed logon",
-            desc: "A source address failed to log on several times and then got in.",
-            attacks: Some(GUESSING),
-        },
-        Rule::GuessingLogon => Told {
-            name: "Password guessing",
-            desc: "A source address failed to log on several times and did not get in.",
-            attacks: Some(GUESSING),
-        },
-        Rule::LostEvents => Told {
-            name: "Lost audit events",
-            desc: "Serials that the kernel gave out are missing: events were lost, or left out, on the way.",
-            attacks: None,
-        },
-    }
-}
-
-const GUESSING: &str = r#""attacks":[{"tactic":{"name":"Credential Access","uid":"TA0006"},"technique":{"name":"Brute Force","uid":"T1110"}}]"#;
 
 pub fn write(out: &mut Vec<u8>, alert: &Alert) {
     let mut o = Object::begin(out);
@@ -90,28 +56,32 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
     );
     if let Some(gap) = &alert.gap {
         o.object("unmapped", |u| {
-            u.number("first_serial", gap.first);
-            u.number("last_serial", gap.last);
-            u.number("missing", gap.missing);
+            write_gap(u, gap);
         });
     }
     o.end();
 }
 
 fn write_finding(f: &mut Object<'_>, alert: &Alert) {
-    let rule = told(alert.rule);
+    let told = rule(alert.rule);
     f.display("uid", alert.uid);
     f.text("title", alert.title.as_bytes());
-    f.plain("desc", rule.desc);
+    f.plain("desc", told.desc);
     f.number("created_time", alert.time.0);
     f.number("first_seen_time", alert.first_seen.0);
     f.number("last_seen_time", alert.time.0);
     f.object("analytic", |a| {
-        a.plain("uid", alert.rule.id()).plain("name", rule.name);
+        a.plain("uid", alert.rule.id()).plain("name", told.name);
         a.raw(r#""type_id":1,"type":"Rule""#);
     });
-    if let Some(attacks) = rule.attacks {
-        f.raw(attacks);
+    if let Some(attack) = told.attack {
+        f.objects("attacks", [attack], |a, attack| {
+            let named = |o: &mut Object<'_>, (uid, name)| {
+                o.plain("name", name).plain("uid", uid);
+            };
+            a.object("tactic", |t| named(t, attack.tactic));
+            a.object("technique", |t| named(t, attack.technique));
+        });
     }
     f.number("related_events_count", alert.evidence_total);
     f.objects("related_events", &alert.evidence, |e, evidence| {

@@ -7,6 +7,7 @@
 use crate::model::activity::{Activity, Decision, Ruling};
 use crate::model::audit::AuditEvent;
 
+use super::super::common::{records, words};
 use super::super::json::Object;
 use super::{account, common, file, kernel, network, system, task};
 
@@ -43,12 +44,8 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
         }
         write_unmapped(u, &event.activity);
         common::completeness(u, &event.completeness);
-        if !event.words.is_empty() {
-            u.objects("words", event.words, |w, (kind, words)| {
-                w.text("type", kind).text("text", words);
-            });
-        }
-        common::records(u, event.records);
+        words(u, event.words);
+        records(u, "records", event.records);
     });
     o.end();
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use crate::model::activity::Actor;
-use crate::model::audit::AuditRecord;
-use crate::model::eight;
 use crate::model::process::{Account, Completeness};
 use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
 
+use super::super::common::missing;
+pub use super::super::common::{file_name, write_stamp};
 use super::super::json::{Object, string};
 
 /// The members that a class and an activity always have, as one text. The type is 100 × class + activity,
@@ -52,18 +52,6 @@ pub fn metadata(
         m.text_of("original_event_uid", |out| write_stamp(out, stamp));
         more(m);
     });
-}
-
-/// `SECONDS.MILLIS:SERIAL`, without the machinery of formatting: every event has one.
-pub fn write_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    let mut digits = itoa::Buffer::new();
-    let (seconds, millis) = (stamp.time.0.div_euclid(1000), stamp.time.0.rem_euclid(1000));
-    out.extend_from_slice(digits.format(seconds).as_bytes());
-    // 1000 more than the milliseconds has the leading zeros.
-    out.push(b'.');
-    out.extend_from_slice(&digits.format(1000 + millis).as_bytes()[1..]);
-    out.push(b':');
-    out.extend_from_slice(digits.format(stamp.serial).as_bytes());
 }
 
 /// `metadata` of an event that has none.
@@ -181,17 +169,6 @@ pub fn required_user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
     user(o, key, who);
 }
 
-/// The last part of a path; a deleted file keeps its mark.
-pub fn file_name(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
-    match memchr::memrchr(b'/', &path[..end]) {
-        Some(at) => &path[at + 1..end],
-        None if end > 0 => &path[..end],
-        // The root, or nothing.
-        None => path,
-    }
-}
-
 /// `enrichments` and `observables` of the hits on an event, with its other observables.
 pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<IpAddr>)]) {
     if !hits.is_empty() {
@@ -258,71 +235,7 @@ pub fn completeness(u: &mut Object<'_>, completeness: &Completeness) {
         return;
     };
     u.bool("complete", false).plain("cut", cut.as_str());
-    let missing = [
-        (completeness.no_syscall, "SYSCALL"),
-        (completeness.no_execve, "EXECVE"),
-        (completeness.no_proctitle, "PROCTITLE"),
-        (completeness.paths_missing > 0, "PATH"),
-        (completeness.args_missing > 0, "arguments"),
-    ];
-    let missing = missing.iter().filter(|(is, _)| *is);
-    u.array("missing", missing, |out, (_, what)| {
+    u.array("missing", missing(completeness), |out, what| {
         string(out, what.as_bytes())
     });
-}
-
-/// Records as objects of their fields. A name that comes twice in a record gets a number.
-pub fn records(u: &mut Object<'_>, records: &[AuditRecord<'_>]) {
-    u.objects("records", records, |r, record| {
-        r.text("type", record.kind);
-        // Most records have no name twice, and are not searched for one.
-        let mut seen = Seen::default();
-        seen.add(b"type");
-        for (i, (key, value)) in record.fields.iter().enumerate() {
-            if seen.add(key) {
-                r.member(key, value);
-            } else {
-                let before = record.fields[..i].iter().filter(|(k, _)| k == key).count();
-                match before + (*key == b"type") as usize {
-                    0 => r.member(key, value),
-                    n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
-                };
-            }
-        }
-    });
-}
-
-/// A Bloom filter of names.
-#[derive(Default)]
-struct Seen([u64; 16]);
-
-impl Seen {
-    /// False where the name may have been added before.
-    #[inline]
-    fn add(&mut self, name: &[u8]) -> bool {
-        // 2^64 divided by the golden ratio, as Fibonacci hashing has it.
-        let word = eight::load(name, 0) ^ (name.len() as u64) << 56;
-        let hash = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
-        let (at, bit) = ((hash >> 6) as usize & 15, 1 << (hash & 63));
-        let new = self.0[at] & bit == 0;
-        self.0[at] |= bit;
-        new
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Timestamp;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_stamp_is_written_as_it_is_displayed(time in 0i64..99_999_999_999_999, serial: u64) {
-            let stamp = Stamp { time: Timestamp(time), serial };
-            let mut out = Vec::new();
-            write_stamp(&mut out, stamp);
-            prop_assert_eq!(String::from_utf8(out).unwrap(), stamp.to_string());
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::model::flow::{Direction, Endpoint, FlowActivity, Verdict};
 use crate::model::{Flow, Hit};
 
+use super::super::common::{protocol_name, sum};
 use super::super::json::Object;
 use super::common;
 
@@ -107,7 +108,7 @@ fn write_connection(c: &mut Object<'_>, flow: &Flow, community_uid: Option<&str>
     });
     if let Some(protocol) = flow.protocol {
         c.number("protocol_num", protocol);
-        c.plain("protocol_name", protocol_name(protocol));
+        c.plain("protocol_name", protocol_name(protocol).unwrap_or("other"));
     }
     match flow.src.ip.or(flow.dst.ip) {
         Some(IpAddr::V4(_)) => {
@@ -129,10 +130,6 @@ fn write_traffic(o: &mut Object<'_>, flow: &Flow) {
     if counts.iter().all(Option::is_none) {
         return;
     }
-    let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (None, None) => None,
-        (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
-    };
     o.object("traffic", |t| {
         t.number_if("bytes", sum(src.bytes, dst.bytes));
         t.number_if("bytes_out", src.bytes);
@@ -141,18 +138,4 @@ fn write_traffic(o: &mut Object<'_>, flow: &Flow) {
         t.number_if("packets_out", src.packets);
         t.number_if("packets_in", dst.packets);
     });
-}
-
-/// Keywords of the IANA protocol numbers that flows mostly have.
-fn protocol_name(protocol: u8) -> &'static str {
-    match protocol {
-        1 => "icmp",
-        6 => "tcp",
-        17 => "udp",
-        47 => "gre",
-        50 => "esp",
-        58 => "ipv6-icmp",
-        132 => "sctp",
-        _ => "other",
-    }
 }

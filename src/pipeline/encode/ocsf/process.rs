@@ -2,7 +2,8 @@
 
 use crate::model::{Hit, Process};
 
-use super::super::json::{Object, base64, string, string_part};
+use super::super::common::is_lossy;
+use super::super::json::{Object, base64, string};
 use super::common;
 
 const HEAD: &str = concat!(
@@ -62,7 +63,7 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
         p.text_if("name", process.comm);
     }
     if !process.argv.is_empty() {
-        p.joined("cmd_line", process.argv);
+        p.joined("cmd_line", b" ", process.argv);
     }
     p.text_if("working_directory", process.cwd);
     common::user(p, "user", &process.user);
@@ -80,11 +81,7 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
 
 fn write_unmapped(u: &mut Object<'_>, process: &Process<'_>) {
     u.array("argv", process.argv, |out, arg| string(out, arg));
-    if process
-        .argv
-        .iter()
-        .any(|arg| !arg.is_ascii() && std::str::from_utf8(arg).is_err())
-    {
+    if process.argv.iter().any(|arg| is_lossy(arg)) {
         u.array("argv_b64", process.argv, |out, arg| base64(out, arg));
     }
     u.text_if("comm", process.comm);
@@ -92,18 +89,4 @@ fn write_unmapped(u: &mut Object<'_>, process: &Process<'_>) {
         u.text_if("effective_user_name", process.effective_user.name);
     }
     common::completeness(u, &process.completeness);
-}
-
-impl Object<'_> {
-    /// Arguments joined by spaces, as a person reads them; the exact list is `unmapped.argv`.
-    fn joined(&mut self, key: &str, parts: &[&[u8]]) {
-        self.text_of(key, |out| {
-            for (i, part) in parts.iter().enumerate() {
-                if i > 0 {
-                    out.push(b' ');
-                }
-                string_part(out, part);
-            }
-        });
-    }
 }
