@@ -2,7 +2,8 @@
 //!
 //! `input.*` is replayed (with `intel.txt` as indicators where there is one, and the words of `args`), from
 //! within the directory; `expected.ndjson` is what comes out, `expected.rejects` what could not be
-//! read. UPDATE_GOLDEN=1 writes both. It refuses cases whose output depends on --threads.
+//! read. A few have `expected.ecs.ndjson` and `expected.asim.ndjson` too: the same events in those
+//! schemas. UPDATE_GOLDEN=1 writes all that are there. It refuses cases whose output depends on --threads.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,13 +38,14 @@ fn input(case: &Path) -> String {
 }
 
 /// Documents and rejects of a case.
-fn replay(case: &Path, threads: &str) -> (String, Vec<u8>) {
+fn replay(case: &Path, threads: &str, schema: &str) -> (String, Vec<u8>) {
     let directory = tempfile::tempdir().unwrap();
     let rejects = directory.path().join("rejects");
     let mut command = Command::new(env!("CARGO_BIN_EXE_trailhound"));
     command
         .current_dir(case)
-        .args(["replay", &input(case), "--threads", threads, "--rejects"]);
+        .args(["replay", &input(case), "--threads", threads])
+        .args(["--schema", schema, "--rejects"]);
     command.arg(&rejects);
     if case.join("intel.txt").exists() {
         command.args(["--intel", "intel.txt"]);
@@ -88,26 +90,35 @@ fn difference(wanted: &[u8], got: &[u8]) -> String {
 fn every_case_gives_what_is_expected() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();
+    let mut in_other_schemas = 0;
     for case in cases() {
-        let (documents, rejects) = replay(&case, "1");
+        let (documents, rejects) = replay(&case, "1", "ocsf");
         assert!(
-            (documents.clone(), rejects.clone()) == replay(&case, "2"),
+            (documents.clone(), rejects.clone()) == replay(&case, "2", "ocsf"),
             "{}: --threads",
             case.display()
         );
-        for (name, got) in [
-            ("expected.ndjson", documents.as_bytes()),
-            ("expected.rejects", &rejects),
-        ] {
-            let path = case.join(name);
+        let mut all = vec![
+            (case.join("expected.ndjson"), documents.into_bytes()),
+            (case.join("expected.rejects"), rejects),
+        ];
+        for schema in ["ecs", "asim"] {
+            let path = case.join(format!("expected.{schema}.ndjson"));
+            if path.exists() {
+                in_other_schemas += 1;
+                all.push((path, replay(&case, "1", schema).0.into_bytes()));
+            }
+        }
+        for (path, got) in all {
             let wanted = std::fs::read(&path).unwrap_or_default();
             if update && (!got.is_empty() || path.exists()) {
                 std::fs::write(&path, got).unwrap();
             } else if wanted != got {
-                wrong.push(format!("{}: {}", path.display(), difference(&wanted, got)));
+                wrong.push(format!("{}: {}", path.display(), difference(&wanted, &got)));
             }
         }
     }
+    assert!(in_other_schemas >= 20, "{in_other_schemas}");
     assert!(
         wrong.is_empty(),
         "UPDATE_GOLDEN=1 rewrites these:\n{}",
