@@ -12,6 +12,7 @@ mod auditd_parser;
 mod auoms;
 mod auparse;
 mod ausearch;
+mod beats;
 mod coalesce;
 mod dictionary;
 mod enriched;
