@@ -2,7 +2,7 @@
 
 use super::activity::{Activity, Actor, Call, Decision};
 use super::process::{Account, Completeness};
-use super::{EventUid, Stamp};
+use super::{EventUid, Stamp, Within};
 
 /// What a record about an authentication tells; the kinds are the record types of PAM and sshd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,26 @@ pub struct AuthRecord<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct AuditRecord<'a> {
     pub kind: &'a [u8],
-    pub fields: &'a [(&'a [u8], &'a [u8])],
+    pub fields: &'a [AuditField<'a>],
+}
+
+/// A field, decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditField<'a> {
+    pub key: Within<'a>,
+    pub value: Within<'a>,
+    /// JSON can hold both as they are; false where that is not known.
+    pub is_plain: bool,
+}
+
+impl<'a> AuditField<'a> {
+    pub fn key(&self) -> &'a [u8] {
+        self.key.text()
+    }
+
+    pub fn value(&self) -> &'a [u8] {
+        self.value.text()
+    }
 }
 
 /// Every audit event that is no program start.

@@ -56,28 +56,6 @@ pub fn beyond_ascii(word: u64) -> u64 {
     (word | word.wrapping_add(ONES)) & HIGHS
 }
 
-/// As [`below`] and [`equal`], for sixteen bytes.
-pub mod sixteen {
-    const ONES: u128 = u128::from_le_bytes([1; 16]);
-    const HIGHS: u128 = u128::from_le_bytes([0x80; 16]);
-
-    #[inline(always)]
-    pub fn below(word: u128, limit: u8) -> u128 {
-        word.wrapping_sub(ONES * limit as u128) & !word & HIGHS
-    }
-
-    #[inline(always)]
-    pub fn equal(word: u128, byte: u8) -> u128 {
-        below(word ^ (ONES * byte as u128), 1)
-    }
-
-    /// How many bytes stand before the lowest mark; 16 where there is none.
-    #[inline(always)]
-    pub fn before(marks: u128) -> usize {
-        marks.trailing_zeros() as usize / 8
-    }
-}
-
 /// How many bytes stand before the lowest mark; 8 where there is none.
 #[inline(always)]
 pub fn before(marks: u64) -> usize {
@@ -112,6 +90,21 @@ pub fn number(text: &[u8], at: usize) -> (u64, usize) {
     (fours.wrapping_add(eight) >> 32, count)
 }
 
+/// The decimal digits of a number below 10^8, the first in the lowest byte, and how many they are.
+#[inline(always)]
+pub fn digits(number: u32) -> (u64, usize) {
+    let number = number as u64;
+    // Fours, pairs, single ones, each half of the last; the factors divide by 100 and by 10.
+    let fours = number / 10_000 | (number % 10_000) << 32;
+    let hundreds = (fours * 10_486 >> 20) & 0x0000_007F_0000_007F;
+    let pairs = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = (pairs * 103 >> 10) & 0x000F_000F_000F_000F;
+    let ones = tens | (pairs - 10 * tens) << 8;
+    // Leading zeros go; the last digit stays.
+    let zeros = before(ones | 1 << 56);
+    ((ones | ONES * b'0' as u64) >> (8 * zeros), 8 - zeros)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,17 +136,17 @@ mod tests {
         }
 
         #[test]
-        fn a_byte_that_is_no_digit_ends_a_number(eight: [u8; 8]) {
-            let count = eight.iter().take_while(|b| b.is_ascii_digit()).count();
-            prop_assert_eq!(number(&eight, 0).1, count);
+        fn digits_are_those_of_the_number(number in 0u32..100_000_000, shift in 0u32..27) {
+            let number = number >> shift;
+            let (digits, count) = digits(number);
+            let text = number.to_string();
+            prop_assert_eq!(&digits.to_le_bytes()[..count], text.as_bytes());
         }
 
         #[test]
-        fn sixteen_are_marked_as_eight_are(bytes: [u8; 16], limit in 1u8..=128, byte: u8) {
-            let word = u128::from_le_bytes(bytes);
-            let first = |is: &dyn Fn(u8) -> bool| bytes.iter().position(|&b| is(b)).unwrap_or(16);
-            prop_assert_eq!(sixteen::before(sixteen::below(word, limit)), first(&|b| b < limit));
-            prop_assert_eq!(sixteen::before(sixteen::equal(word, byte)), first(&|b| b == byte));
+        fn a_byte_that_is_no_digit_ends_a_number(eight: [u8; 8]) {
+            let count = eight.iter().take_while(|b| b.is_ascii_digit()).count();
+            prop_assert_eq!(number(&eight, 0).1, count);
         }
     }
 }

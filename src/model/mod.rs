@@ -23,6 +23,7 @@ pub mod select;
 pub mod settings;
 pub mod sixteen;
 pub mod time;
+pub mod within;
 
 pub use alert::{Alert, Severity};
 pub use due::Due;
@@ -37,3 +38,4 @@ pub use reject::Reject;
 pub use schema::Schema;
 pub use settings::Settings;
 pub use time::Timestamp;
+pub use within::Within;

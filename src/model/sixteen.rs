@@ -1,11 +1,42 @@
 //! Sixteen bytes of text at once, compared by one instruction each.
 //!
-//! Place in the flow: what writes JSON looks at every byte of every string through here. It refuses to
-//! know what the text means.
+//! Place in the flow: what reads fields and what writes JSON looks at every byte through here. It
+//! refuses to know what the text means.
 
 use wide::u8x16;
 
 use super::eight;
+
+/// Where in sixteen bytes something stands: a bit for each, the first byte's the lowest.
+pub type Marks = u32;
+
+/// How many bytes stand before the first mark; 16 where there is none.
+#[inline(always)]
+pub fn before(marks: Marks) -> usize {
+    (marks | 1 << 16).trailing_zeros() as usize
+}
+
+/// The bytes that are a space or below.
+#[inline(always)]
+pub fn blanks(bytes: [u8; 16]) -> Marks {
+    at_most(u8x16::new(bytes), b' ').to_bitmask()
+}
+
+#[inline(always)]
+pub fn equal(bytes: [u8; 16], byte: u8) -> Marks {
+    u8x16::new(bytes)
+        .simd_eq(u8x16::splat(byte))
+        .to_bitmask()
+}
+
+/// The bytes that cannot stand in JSON's quotes as they are, and DEL.
+#[inline(always)]
+pub fn special(bytes: [u8; 16]) -> Marks {
+    let bytes = u8x16::new(bytes);
+    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    let special = at_most(bytes, 0x1f) | at_least(bytes, 0x7f) | is(b'"') | is(b'\\');
+    special.to_bitmask()
+}
 
 /// The first sixteen bytes of a text; beyond its end stand spaces.
 #[inline(always)]
@@ -29,14 +60,20 @@ pub fn load(text: &[u8]) -> [u8; 16] {
 /// How many of sixteen bytes, from the first on, JSON can hold in quotes as they are.
 #[inline(always)]
 pub fn plain(bytes: [u8; 16]) -> usize {
-    let bytes = u8x16::new(bytes);
-    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-    let special = up_to(bytes, 0x1f) | at_least(bytes, 0x7f) | is(b'"') | is(b'\\');
-    (special.to_bitmask() | 1 << 16).trailing_zeros() as usize
+    before(special(bytes))
+}
+
+/// Marks of the first `count` bytes.
+#[inline(always)]
+pub fn up_to(count: usize) -> Marks {
+    match count {
+        16.. => 0xffff,
+        count => (1 << count) - 1,
+    }
 }
 
 #[inline(always)]
-fn up_to(bytes: u8x16, most: u8) -> u8x16 {
+fn at_most(bytes: u8x16, most: u8) -> u8x16 {
     bytes.min(u8x16::splat(most)).simd_eq(bytes)
 }
 
@@ -59,6 +96,17 @@ mod tests {
             prop_assert_eq!(load(&text), want);
             let special = |b: &u8| *b < b' ' || *b >= 0x7f || matches!(b, b'"' | b'\\');
             prop_assert_eq!(plain(want), want.iter().position(special).unwrap_or(16));
+        }
+
+        #[test]
+        fn marks_stand_where_the_bytes_do(bytes: [u8; 16], byte: u8) {
+            let marked = |is: &dyn Fn(u8) -> bool| {
+                let places = bytes.iter().enumerate().filter(|(_, b)| is(**b));
+                places.fold(0, |marks, (at, _)| marks | 1 << at)
+            };
+            prop_assert_eq!(blanks(bytes), marked(&|b| b <= b' '));
+            prop_assert_eq!(equal(bytes, byte), marked(&|b| b == byte));
+            prop_assert_eq!(before(equal(bytes, byte)), bytes.iter().position(|&b| b == byte).unwrap_or(16));
         }
     }
 }

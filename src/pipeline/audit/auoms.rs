@@ -39,6 +39,7 @@ pub fn process<'b>(event: &'b Event, host: &'b str, bump: &'b Bump) -> Option<Pr
         key,
         word: name,
         raw,
+        ..
     } in Fields::new(before)
     {
         match name {

@@ -10,6 +10,7 @@ use crate::model::process::{Completeness, Cut};
 use crate::model::{Stamp, Timestamp};
 
 use super::execve;
+use super::fields::{Fields, ROOM};
 use super::line::Record;
 use super::record_types::RecordType;
 
@@ -103,11 +104,13 @@ impl Event {
         };
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(record.body);
+        let end = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&ROOM);
         self.parts.push(Part {
             kind,
             name,
             start,
-            end: self.bytes.len() as u32,
+            end,
         });
         let Role { roles, rank } = ROLES[kind.index()];
         self.roles |= roles;
@@ -172,6 +175,19 @@ impl Event {
             };
             (part.kind, name, &self.bytes[start..end])
         })
+    }
+
+    /// Type, its name, body and fields of each record, in order of arrival.
+    pub fn records_with_fields(
+        &self,
+    ) -> impl Iterator<Item = (RecordType, &[u8], &[u8], Fields<'_>)> {
+        let records = self.records().zip(&self.parts);
+        records.map(|((kind, name, body), part)| (kind, name, body, self.fields_of(part)))
+    }
+
+    fn fields_of(&self, part: &Part) -> Fields<'_> {
+        let (start, end) = (part.start as usize, part.end as usize);
+        Fields::with_room(&self.bytes[start..end + ROOM.len()])
     }
 
     /// Bodies of the records of one type.

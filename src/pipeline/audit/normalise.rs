@@ -7,15 +7,16 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-use crate::model::audit::{AuditEvent, AuditRecord};
+use crate::model::audit::{AuditEvent, AuditField, AuditRecord};
 use crate::model::process::Cut;
-use crate::model::{EventUid, Process};
+use crate::model::{EventUid, Process, Within};
 
 use super::auoms;
 use super::classify;
 use super::event::Event;
 use super::execve;
-use super::fields::{Field, Fields, Raw, word};
+use super::fields::{Fields, Raw, decode_hex, word};
+use super::keys as key;
 use super::record_types::RecordType;
 use super::syscall::Syscall;
 
@@ -78,13 +79,14 @@ pub fn audit_event<'b>(
 ) -> AuditEvent<'b> {
     let mut records = BumpVec::new_in(bump);
     let mut success = None;
-    for (kind, name, body) in event.records() {
+    for (kind, name, body, raw) in event.records_with_fields() {
         if kind == RecordType::EOE {
             continue;
         }
-        let mut fields = BumpVec::with_capacity_in(32, bump);
-        decode_fields(kind, body, &mut fields, bump);
-        success = success.or_else(|| outcome(&fields));
+        // The shortest fields have four bytes with the space behind.
+        let mut fields = BumpVec::with_capacity_in((body.len() / 4).min(32), bump);
+        let told = decode_fields(kind, raw, &mut fields, bump);
+        success = success.or(told);
         records.push(AuditRecord {
             kind: name,
             fields: fields.into_bump_slice(),
@@ -110,63 +112,107 @@ pub fn audit_event<'b>(
     }
 }
 
+/// Decodes all fields; gives what the first of them that tells of success says.
 fn decode_fields<'b>(
     kind: RecordType,
-    body: &'b [u8],
-    fields: &mut BumpVec<'b, (&'b [u8], &'b [u8])>,
+    raw: Fields<'b>,
+    fields: &mut BumpVec<'b, AuditField<'b>>,
     bump: &'b Bump,
-) {
-    for Field { key, word, raw, .. } in Fields::new(body) {
-        match raw {
-            Raw::Nested(inner) if key == b"msg" => decode_fields(kind, inner, fields, bump),
-            Raw::Bare(text) if text.len() > 1 && is_encoded(kind, key, word) => {
-                fields.push((key, raw.decode(bump)))
+) -> Option<bool> {
+    let mut success = None;
+    for field in raw {
+        let text = field.raw.text();
+        let mut value = None;
+        match field.raw {
+            Raw::Nested(inner) if field.word == key::MSG => {
+                success = success.or(decode_fields(kind, Fields::new(inner), fields, bump));
+                continue;
             }
-            raw => fields.push((key, raw.text())),
+            Raw::Bare(text) if text.len() > 1 && is_encoded(kind, field.key, field.word) => {
+                value = decode_hex(text, bump);
+            }
+            _ => {}
         }
+        match field.word {
+            key::SUCCESS => success = success.or(Some(text == b"yes")),
+            key::RES | key::RESULT => {
+                success = success.or(Some(matches!(text, b"success" | b"1" | b"yes")));
+            }
+            _ => {}
+        }
+        fields.push(match (value, field.plain) {
+            (None, Some(from)) => {
+                let quote = matches!(field.raw, Raw::Quoted(_)) as usize;
+                let value = &from[field.key.len() + 1 + quote..];
+                AuditField {
+                    key: Within::new(from, field.key.len()),
+                    value: Within::new(value, text.len()),
+                    is_plain: true,
+                }
+            }
+            (value, _) => AuditField {
+                key: field.key.into(),
+                value: value.unwrap_or(text).into(),
+                is_plain: false,
+            },
+        });
     }
-}
-
-fn outcome(fields: &[(&[u8], &[u8])]) -> Option<bool> {
-    fields.iter().find_map(|(key, value)| match *key {
-        b"success" => Some(*value == b"yes"),
-        b"res" | b"result" => Some(matches!(*value, b"success" | b"1" | b"yes")),
-        _ => None,
-    })
+    success
 }
 
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
 pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
-    const COMM: u64 = word(b"comm");
-    const EXE: u64 = word(b"exe");
-    const CWD: u64 = word(b"cwd");
-    const NAME: u64 = word(b"name");
-    const ACCT: u64 = word(b"acct");
-    const KEY: u64 = word(b"key");
-    const CMD: u64 = word(b"cmd");
-    const OCOMM: u64 = word(b"ocomm");
-    const PATH: u64 = word(b"path");
-    const DIR: u64 = word(b"dir");
-    const FILE: u64 = word(b"file");
-    const WATCH: u64 = word(b"watch");
-    const DATA: u64 = word(b"data");
-    const VM: u64 = word(b"vm");
-    const GRP: u64 = word(b"grp");
-    const NEW_NAME: u64 = word(b"new-name");
-    const OLD_NAME: u64 = word(b"old-name");
-    const ROOT_DIR: u64 = word(b"root_dir");
-    const SW: u64 = word(b"sw");
-    const DEVICE: u64 = word(b"device");
     if kind == RecordType::EXECVE {
         return matches!(key, [b'a', b'0'..=b'9', ..]);
     }
     match name {
-        COMM | EXE | CWD | NAME | ACCT | KEY | CMD | OCOMM | PATH | DIR | FILE | WATCH | DATA
-        | VM | GRP | NEW_NAME | OLD_NAME | ROOT_DIR | SW | DEVICE => true,
         0 => matches!(key, b"proctitle" | b"invalid_context"),
-        _ => false,
+        name => may_be_encoded(name) && ENCODED.contains(&name),
     }
+}
+
+const ENCODED: [u64; 20] = [
+    word(b"comm"),
+    word(b"exe"),
+    word(b"cwd"),
+    word(b"name"),
+    word(b"acct"),
+    word(b"key"),
+    word(b"cmd"),
+    word(b"ocomm"),
+    word(b"path"),
+    word(b"dir"),
+    word(b"file"),
+    word(b"watch"),
+    word(b"data"),
+    word(b"vm"),
+    word(b"grp"),
+    word(b"new-name"),
+    word(b"old-name"),
+    word(b"root_dir"),
+    word(b"sw"),
+    word(b"device"),
+];
+
+/// Nearly all names are none of [`ENCODED`], and one bit says so.
+fn may_be_encoded(name: u64) -> bool {
+    const BITS: [u64; 4] = {
+        let (mut bits, mut i) = ([0; 4], 0);
+        while i < ENCODED.len() {
+            let bit = hash(ENCODED[i]);
+            bits[bit / 64] |= 1 << (bit % 64);
+            i += 1;
+        }
+        bits
+    };
+    let bit = hash(name);
+    BITS[bit / 64] >> (bit % 64) & 1 != 0
+}
+
+/// Eight bits of a name; 2^64 divided by the golden ratio, as Fibonacci hashing has it.
+const fn hash(name: u64) -> usize {
+    (name.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! field, names of protocols.
 
 use crate::model::alert::Rule;
-use crate::model::audit::AuditRecord;
+use crate::model::audit::{AuditField, AuditRecord};
 use crate::model::eight;
 use crate::model::gap::Gap;
 use crate::model::process::Completeness;
-use crate::model::{EventUid, Stamp};
+use crate::model::{EventUid, Stamp, Within};
 
 use super::iso::Iso;
 use super::json::{Object, string_part};
@@ -140,19 +140,27 @@ pub fn records(o: &mut Object<'_>, key: &str, records: &[AuditRecord<'_>]) {
         r.text("type", record.kind);
         // Most records have no name twice, and are not searched for one.
         let mut seen = Seen::default();
-        seen.add(b"type");
-        for (i, (key, value)) in record.fields.iter().enumerate() {
-            if seen.add(key) {
-                r.member(key, value);
+        seen.add(b"type".as_slice().into());
+        for (i, field) in record.fields.iter().enumerate() {
+            if !seen.add(field.key) {
+                again(r, &record.fields[..i], field);
+            } else if field.is_plain {
+                r.plain_member(field.key, field.value);
             } else {
-                let before = record.fields[..i].iter().filter(|(k, _)| k == key).count();
-                match before + (*key == b"type") as usize {
-                    0 => r.member(key, value),
-                    n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
-                };
+                r.member(field.key(), field.value());
             }
         }
     });
+}
+
+/// A field whose name may stand before.
+fn again(r: &mut Object<'_>, before: &[AuditField<'_>], field: &AuditField<'_>) {
+    let (key, value) = (field.key(), field.value());
+    let before = before.iter().filter(|field| field.key() == key).count();
+    match before + (key == b"type") as usize {
+        0 => r.member(key, value),
+        n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
+    };
 }
 
 /// A Bloom filter of names.
@@ -162,9 +170,13 @@ struct Seen([u64; 16]);
 impl Seen {
     /// False where the name may have been added before.
     #[inline]
-    fn add(&mut self, name: &[u8]) -> bool {
+    fn add(&mut self, name: Within<'_>) -> bool {
+        let word = match name.chunk::<8>(0) {
+            Some(eight) => eight::lowest(u64::from_le_bytes(*eight), name.len()),
+            None => eight::lowest(eight::load(name.text(), 0), name.len()),
+        };
         // 2^64 divided by the golden ratio, as Fibonacci hashing has it.
-        let word = eight::load(name, 0) ^ (name.len() as u64) << 56;
+        let word = word ^ (name.len() as u64) << 56;
         let hash = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
         let (at, bit) = ((hash >> 6) as usize & 15, 1 << (hash & 63));
         let new = self.0[at] & bit == 0;

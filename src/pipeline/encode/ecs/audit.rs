@@ -130,8 +130,8 @@ fn of_record<'e>(event: &AuditEvent<'e>, kind: &[u8], name: &[u8]) -> Option<&'e
     let record = records.find(|record| record.kind == kind)?;
     let mut fields = record.fields.iter();
     fields
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| *value)
+        .find(|field| field.key() == name)
+        .map(|field| field.value())
 }
 
 /// Arguments that are parted by NUL, as a person reads them.
