@@ -1,6 +1,7 @@
 //! What the audit stages say to the later ones of records that are no program start.
 
 use super::activity::{Activity, Actor, Call, Decision};
+use super::field::Raw;
 use super::process::{Account, Completeness};
 use super::{EventUid, Stamp, Within};
 
@@ -58,15 +59,41 @@ pub struct AuthRecord<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct AuditRecord<'a> {
     pub kind: &'a [u8],
+    /// Values of the fields that a SYSCALL record begins with, named by [`ROW`], where it has just these
+    /// and JSON can hold them as they are; else empty.
+    pub row: &'a [Within<'a>],
+    /// The other fields.
     pub fields: &'a [AuditField<'a>],
 }
 
-/// A field, decoded.
+/// What a SYSCALL record begins with (kernel/auditsc.c: audit_log_exit, audit_log_task_info).
+pub const ROW: [&str; 22] = [
+    "arch", "syscall", "success", "exit", "a0", "a1", "a2", "a3", "items", "ppid", "pid", "auid",
+    "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid", "tty", "ses",
+];
+
+impl<'a> AuditRecord<'a> {
+    /// Keys and values of all fields.
+    pub fn all(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let row = ROW.iter().map(|name| name.as_bytes());
+        let row = row.zip(self.row.iter().map(|value| value.text()));
+        row.chain(self.fields.iter().map(|field| (field.key(), field.value())))
+    }
+}
+
+/// A field of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditField<'a> {
+    /// The key, and what stands behind it.
     pub key: Within<'a>,
-    pub value: Within<'a>,
-    /// JSON can hold both as they are; false where that is not known.
+    /// The key as a number ([`word`](super::field::word)).
+    pub word: u64,
+    pub raw: Raw<'a>,
+    /// What a value in hex stands for, in a field that may be so encoded.
+    pub decoded: Option<&'a [u8]>,
+    /// It stands within `msg='…'`.
+    pub is_inner: bool,
+    /// JSON can hold key and value as they are; false where that is not known.
     pub is_plain: bool,
 }
 
@@ -76,7 +103,15 @@ impl<'a> AuditField<'a> {
     }
 
     pub fn value(&self) -> &'a [u8] {
-        self.value.text()
+        self.decoded.unwrap_or(self.raw.text())
+    }
+
+    /// The value and what stands behind it, where [`AuditField::is_plain`].
+    pub fn plain(&self) -> Option<Within<'a>> {
+        let quote = matches!(self.raw, Raw::Quoted(_)) as usize;
+        let text = self.key.behind(1 + quote);
+        self.is_plain
+            .then(|| Within::new(text, self.raw.text().len()))
     }
 }
 

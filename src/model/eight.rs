@@ -93,6 +93,15 @@ pub fn number(text: &[u8], at: usize) -> (u64, usize) {
 /// The decimal digits of a number below 10^8, the first in the lowest byte, and how many they are.
 #[inline(always)]
 pub fn digits(number: u32) -> (u64, usize) {
+    let digits = eight_digits(number);
+    // Leading zeros go; the last digit stays.
+    let zeros = before((digits ^ (ONES * b'0' as u64)) | 1 << 56);
+    (digits >> (8 * zeros), 8 - zeros)
+}
+
+/// The eight decimal digits of a number below 10^8, leading zeros too, the first in the lowest byte.
+#[inline(always)]
+pub fn eight_digits(number: u32) -> u64 {
     let number = number as u64;
     // Fours, pairs, single ones, each half of the last; the factors divide by 100 and by 10.
     let fours = number / 10_000 | (number % 10_000) << 32;
@@ -100,9 +109,7 @@ pub fn digits(number: u32) -> (u64, usize) {
     let pairs = hundreds | (fours - 100 * hundreds) << 16;
     let tens = (pairs * 103 >> 10) & 0x000F_000F_000F_000F;
     let ones = tens | (pairs - 10 * tens) << 8;
-    // Leading zeros go; the last digit stays.
-    let zeros = before(ones | 1 << 56);
-    ((ones | ONES * b'0' as u64) >> (8 * zeros), 8 - zeros)
+    ones | ONES * b'0' as u64
 }
 
 #[cfg(test)]
@@ -141,6 +148,8 @@ mod tests {
             let (digits, count) = digits(number);
             let text = number.to_string();
             prop_assert_eq!(&digits.to_le_bytes()[..count], text.as_bytes());
+            let eight = eight_digits(number).to_le_bytes();
+            prop_assert_eq!(eight.as_slice(), format!("{number:08}").as_bytes());
         }
 
         #[test]

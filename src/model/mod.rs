@@ -10,6 +10,7 @@ pub mod due;
 pub mod eight;
 pub mod envelope;
 pub mod event;
+pub mod field;
 pub mod flow;
 pub mod gap;
 pub mod indicator;

@@ -34,6 +34,12 @@ impl<'a> Within<'a> {
         self.len == 0
     }
 
+    /// What stands behind it, from so many bytes on.
+    #[inline(always)]
+    pub fn behind(self, bytes: usize) -> &'a [u8] {
+        self.from.get(self.len + bytes..).unwrap_or_default()
+    }
+
     /// `N` bytes from `at` on, of the text and of what stands behind it; `None` where there are fewer.
     #[inline(always)]
     pub fn chunk<const N: usize>(self, at: usize) -> Option<&'a [u8; N]> {
@@ -58,6 +64,10 @@ mod tests {
         assert_eq!(name.chunk(0), Some(b"exe=\"/bi"));
         assert_eq!(name.chunk::<16>(0), None);
         assert_eq!(name.chunk::<2>(99), None);
+        assert_eq!(
+            (name.behind(2), name.behind(99)),
+            (b"/bin/sh\"".as_slice(), b"".as_slice())
+        );
         assert_eq!(Within::new(b"ab", 9).text(), b"ab");
         assert!(Within::from(b"".as_slice()).is_empty());
     }

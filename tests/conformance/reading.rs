@@ -71,8 +71,7 @@ fn reading<'l>(lines: impl Iterator<Item = &'l line::Record<'l>>) -> Reading {
     let records = audit.records.iter().map(|record| Record {
         kind: text(record.kind),
         fields: record
-            .fields
-            .iter()
+            .all()
             .map(|(key, value)| (text(key), value.to_vec()))
             .collect(),
     });

@@ -13,7 +13,7 @@ use crate::pipeline::audit::classify::words;
 use crate::pipeline::audit::fields::{Field, Fields, Raw};
 use crate::pipeline::audit::interpret::{self, Call, Meaning};
 use crate::pipeline::audit::line::Record;
-use crate::pipeline::audit::normalise::is_encoded;
+use crate::pipeline::audit::opened::is_encoded;
 use crate::pipeline::audit::record_types::RecordType;
 
 /// More of a value is not shown.

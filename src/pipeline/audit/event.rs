@@ -23,6 +23,16 @@ struct Part {
     end: u32,
 }
 
+/// One record of an event.
+#[derive(Clone, Debug)]
+pub struct RecordParts<'e> {
+    pub kind: RecordType,
+    /// The type as written.
+    pub name: &'e [u8],
+    pub body: &'e [u8],
+    pub fields: Fields<'e>,
+}
+
 /// How far an event has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Readiness {
@@ -177,17 +187,18 @@ impl Event {
         })
     }
 
-    /// Type, its name, body and fields of each record, in order of arrival.
-    pub fn records_with_fields(
-        &self,
-    ) -> impl Iterator<Item = (RecordType, &[u8], &[u8], Fields<'_>)> {
+    /// The records with their fields, in order of arrival.
+    pub fn records_with_fields(&self) -> impl Iterator<Item = RecordParts<'_>> {
         let records = self.records().zip(&self.parts);
-        records.map(|((kind, name, body), part)| (kind, name, body, self.fields_of(part)))
-    }
-
-    fn fields_of(&self, part: &Part) -> Fields<'_> {
-        let (start, end) = (part.start as usize, part.end as usize);
-        Fields::with_room(&self.bytes[start..end + ROOM.len()])
+        records.map(|((kind, name, body), part)| {
+            let (start, end) = (part.start as usize, part.end as usize);
+            RecordParts {
+                kind,
+                name,
+                body,
+                fields: Fields::with_room(&self.bytes[start..end + ROOM.len()]),
+            }
+        })
     }
 
     /// Bodies of the records of one type.

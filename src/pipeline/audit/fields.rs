@@ -5,9 +5,9 @@
 //! know (`audit_log_untrustedstring` in kernel/audit.c writes those, and nothing else, as quoted text
 //! or bare hex).
 
-use bumpalo::Bump;
-
 use crate::model::{eight, sixteen};
+
+pub use crate::model::field::{Raw, decode_hex, word};
 
 /// Iterates over the fields of a body. The 0x1D that ENRICHED puts before its own fields counts as
 /// white space, so their lost form through syslog reads the same.
@@ -16,13 +16,15 @@ pub struct Fields<'a> {
     rest: &'a [u8],
     /// So many spaces at its end are no part of the body.
     room: usize,
+    /// Something stood before one of the fields so far that may be no part of any.
+    words: bool,
 }
 
 /// Spaces behind a body, with which its last fields are found as fast as the others.
 pub const ROOM: [u8; 16] = [b' '; 16];
 
 /// One field: its key, also as a number that a `match` compares at once, and its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     pub key: &'a [u8],
     /// [`word`] of the key.
@@ -33,104 +35,11 @@ pub struct Field<'a> {
     pub plain: Option<&'a [u8]>,
 }
 
-/// A key of at most eight bytes as a number; 0 for a longer one.
-pub const fn word(key: &[u8]) -> u64 {
-    if key.len() > 8 {
-        return 0;
+/// Fields are the same that say the same, wherever they stand.
+impl PartialEq for Field<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.key, self.raw) == (other.key, other.raw)
     }
-    let (mut word, mut i) = (0, 0);
-    while i < key.len() {
-        word |= (key[i] as u64) << (8 * i);
-        i += 1;
-    }
-    word
-}
-
-/// The value of a field as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Raw<'a> {
-    /// `key=value`
-    Bare(&'a [u8]),
-    /// `key="value"`, without the quotes.
-    Quoted(&'a [u8]),
-    /// `msg='…'` or `SADDR={ … }`: fields within, without the marks.
-    Nested(&'a [u8]),
-}
-
-impl<'a> Raw<'a> {
-    /// The text as written, without quotes.
-    pub fn text(self) -> &'a [u8] {
-        match self {
-            Raw::Bare(text) | Raw::Quoted(text) | Raw::Nested(text) => text,
-        }
-    }
-
-    /// A decimal number, negative too (`exit=-13`).
-    pub fn number<N: TryFrom<i64>>(self) -> Option<N> {
-        let (negative, digits) = match self.text() {
-            [b'-', digits @ ..] => (true, digits),
-            digits => (false, digits),
-        };
-        if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let value = digits.iter().fold(0, |n, b| n * 10 + (b - b'0') as u64);
-        let value = i64::try_from(value).ok()?;
-        N::try_from(if negative { -value } else { value }).ok()
-    }
-
-    /// An id where 4294967295 (and the -1 of auditd) means unset.
-    pub fn id(self) -> Option<u32> {
-        let mut value = 0u64;
-        let text = self.text();
-        if text.is_empty() || text.len() > 10 {
-            return None;
-        }
-        for &b in text {
-            if !b.is_ascii_digit() {
-                return None;
-            }
-            value = value * 10 + (b - b'0') as u64;
-        }
-        u32::try_from(value).ok().filter(|&id| id != u32::MAX)
-    }
-
-    /// The value of a field that the kernel encodes: quoted is text, bare hex is bytes, anything else
-    /// (`(null)`, `?`) stands as written.
-    pub fn decode<'b>(self, bump: &'b Bump) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            Raw::Bare(text) => decode_hex(text, bump).unwrap_or(text),
-            Raw::Quoted(text) | Raw::Nested(text) => text,
-        }
-    }
-
-    /// As [`Raw::decode`], and `None` where the record says that there is no value.
-    pub fn decode_some<'b>(self, bump: &'b Bump) -> Option<&'b [u8]>
-    where
-        'a: 'b,
-    {
-        match self {
-            Raw::Bare(b"(null)" | b"(none)" | b"?" | b"") => None,
-            raw => Some(raw.decode(bump)),
-        }
-    }
-}
-
-/// Decodes an even number of hex digits; `None` for anything else.
-pub fn decode_hex<'b>(text: &[u8], bump: &'b Bump) -> Option<&'b [u8]> {
-    if text.is_empty() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    // Most bare values are no hex at all: look before a buffer is taken.
-    if !text[0].is_ascii_hexdigit() || !text[text.len() - 1].is_ascii_hexdigit() {
-        return None;
-    }
-    let bytes = bump.alloc_slice_fill_copy(text.len() / 2, 0u8);
-    hex::decode_to_slice(text, bytes).ok()?;
-    Some(bytes)
 }
 
 impl<'a> Fields<'a> {
@@ -138,13 +47,23 @@ impl<'a> Fields<'a> {
         Fields {
             rest: body,
             room: 0,
+            words: false,
         }
     }
 
     /// Of a body with [`ROOM`] behind it.
     pub fn with_room(text: &'a [u8]) -> Fields<'a> {
         let room = ROOM.len().min(text.len());
-        Fields { rest: text, room }
+        Fields {
+            room,
+            ..Fields::new(text)
+        }
+    }
+
+    /// Whether there may be words that belong to no field, up to the field that was read last; false is
+    /// certain.
+    pub fn has_words(&self) -> bool {
+        self.words
     }
 
     /// The first field of this name.
@@ -210,7 +129,11 @@ impl<'a> Fields<'a> {
         let eight = u128::from_le_bytes(first) as u64;
         Some(Field {
             key: &text[..equals],
-            word: if equals > 8 { 0 } else { eight::lowest(eight, equals) },
+            word: if equals > 8 {
+                0
+            } else {
+                eight::lowest(eight, equals)
+            },
             raw,
             plain: is_plain.then_some(text),
         })
@@ -222,11 +145,13 @@ impl<'a> Fields<'a> {
         let mut start = 0;
         loop {
             while is_space(*text.get(start)?) || text[start] == b'(' {
+                self.words |= text[start] != b' ';
                 start += 1;
             }
             let (end, word) = key_end(text, start);
             if text.get(end) == Some(&b'=') {
                 let (raw, after) = read_value(&text[end + 1..]);
+                self.words |= text[end + 1..].starts_with(b"{");
                 self.rest = &self.rest[text.len() - after.len()..];
                 return Some(Field {
                     key: &text[start..end],
@@ -236,6 +161,7 @@ impl<'a> Fields<'a> {
                 });
             }
             // A word without a value (`old auid=…`, `login pid=`): the key is what touches `=`.
+            self.words = true;
             start = end;
         }
     }
@@ -244,7 +170,11 @@ impl<'a> Fields<'a> {
 /// Where the first of some bytes stands from the second sixteen on, and whether JSON can hold all before
 /// it. `from`: where to look first. `None`: where the text ends.
 #[inline(always)]
-fn far(text: &[u8], from: usize, marks: impl Fn([u8; 16]) -> sixteen::Marks) -> Option<(usize, bool)> {
+fn far(
+    text: &[u8],
+    from: usize,
+    marks: impl Fn([u8; 16]) -> sixteen::Marks,
+) -> Option<(usize, bool)> {
     let (mut at, mut is_plain) = (from.max(16), true);
     loop {
         let bytes = *text.get(at..)?.first_chunk::<16>()?;
@@ -373,6 +303,7 @@ fn bare_end(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bumpalo::Bump;
     use proptest::prelude::*;
 
     fn all(body: &[u8]) -> Vec<(String, Raw<'_>)> {
@@ -426,23 +357,6 @@ mod tests {
         assert_eq!(fields[0].0, "pid");
         assert_eq!(fields[1].0, "auid");
         assert_eq!(fields[1].1.id(), None);
-    }
-
-    #[test]
-    fn quoted_hex_stays_text_and_bare_hex_becomes_bytes() {
-        let bump = Bump::new();
-        assert_eq!(Raw::Quoted(b"DEADBEEF").decode(&bump), b"DEADBEEF");
-        assert_eq!(Raw::Bare(b"6964").decode(&bump), b"id");
-        assert_eq!(Raw::Bare(b"(null)").decode(&bump), b"(null)");
-        assert_eq!(Raw::Bare(b"696").decode(&bump), b"696");
-        assert_eq!(Raw::Bare(b"?").decode_some(&bump), None);
-    }
-
-    #[test]
-    fn unset_is_no_user() {
-        assert_eq!(Raw::Bare(b"4294967295").id(), None);
-        assert_eq!(Raw::Bare(b"-1").id(), None);
-        assert_eq!(Raw::Bare(b"0").id(), Some(0));
     }
 
     /// The same, without the look at sixteen bytes.

@@ -56,6 +56,7 @@ pub const PORT: u64 = word(b"port");
 pub const PPID: u64 = word(b"ppid");
 pub const RES: u64 = word(b"res");
 pub const RESULT: u64 = word(b"result");
+pub const SADDR: u64 = word(b"saddr");
 pub const SES: u64 = word(b"ses");
 pub const SIG: u64 = word(b"sig");
 pub const SUCCESS: u64 = word(b"success");

@@ -13,7 +13,7 @@
 //! - [`health`]: what kernel and auditd say of their own losses
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`interpret`]: what the value of a field means
-//! - [`classify`]: what an event that is no program start was about
+//! - [`opened`]: a record whose fields have been read, [`classify`]: what an event that is no program start was about
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -31,6 +31,7 @@ mod keys;
 pub mod interpret;
 pub mod line;
 pub mod normalise;
+pub mod opened;
 pub mod record_types;
 pub mod records;
 pub mod sockaddr;

@@ -5,18 +5,17 @@
 //! records of the host.
 
 use bumpalo::Bump;
-use bumpalo::collections::Vec as BumpVec;
 
-use crate::model::audit::{AuditEvent, AuditField, AuditRecord};
+use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
-use crate::model::{EventUid, Process, Within};
+use crate::model::{EventUid, Process};
 
 use super::auoms;
 use super::classify;
 use super::event::Event;
 use super::execve;
-use super::fields::{Fields, Raw, decode_hex, word};
-use super::keys as key;
+use super::fields::Fields;
+use super::opened;
 use super::record_types::RecordType;
 use super::syscall::Syscall;
 
@@ -70,29 +69,21 @@ pub fn process<'b>(
     })
 }
 
-/// Every record of the event with every field decoded.
+/// Every record of the event with every field decoded, and what it was about.
 pub fn audit_event<'b>(
     event: &'b Event,
     cut: Option<Cut>,
     host: &'b str,
     bump: &'b Bump,
 ) -> AuditEvent<'b> {
-    let mut records = BumpVec::new_in(bump);
-    let mut success = None;
-    for (kind, name, body, raw) in event.records_with_fields() {
-        if kind == RecordType::EOE {
-            continue;
-        }
-        // The shortest fields have four bytes with the space behind.
-        let mut fields = BumpVec::with_capacity_in((body.len() / 4).min(32), bump);
-        let told = decode_fields(kind, raw, &mut fields, bump);
-        success = success.or(told);
-        records.push(AuditRecord {
-            kind: name,
-            fields: fields.into_bump_slice(),
-        });
-    }
-    let facts = classify::facts(event, bump);
+    let opened = opened::all(event, bump);
+    let records = opened.iter().map(|record| AuditRecord {
+        kind: record.name,
+        row: record.row,
+        fields: record.fields,
+    });
+    let success = opened.iter().find_map(|record| record.success);
+    let facts = classify::facts(opened, bump);
     AuditEvent {
         uid: EventUid::of("audit", host, event.stamp),
         host,
@@ -106,113 +97,10 @@ pub fn audit_event<'b>(
         anomaly: facts.anomaly,
         keys: facts.keys,
         words: facts.words,
-        records: records.into_bump_slice(),
+        records: bump.alloc_slice_fill_iter(records),
         labels: &[],
         completeness: event.completeness(cut),
     }
-}
-
-/// Decodes all fields; gives what the first of them that tells of success says.
-fn decode_fields<'b>(
-    kind: RecordType,
-    raw: Fields<'b>,
-    fields: &mut BumpVec<'b, AuditField<'b>>,
-    bump: &'b Bump,
-) -> Option<bool> {
-    let mut success = None;
-    for field in raw {
-        let text = field.raw.text();
-        let mut value = None;
-        match field.raw {
-            Raw::Nested(inner) if field.word == key::MSG => {
-                success = success.or(decode_fields(kind, Fields::new(inner), fields, bump));
-                continue;
-            }
-            Raw::Bare(text) if text.len() > 1 && is_encoded(kind, field.key, field.word) => {
-                value = decode_hex(text, bump);
-            }
-            _ => {}
-        }
-        match field.word {
-            key::SUCCESS => success = success.or(Some(text == b"yes")),
-            key::RES | key::RESULT => {
-                success = success.or(Some(matches!(text, b"success" | b"1" | b"yes")));
-            }
-            _ => {}
-        }
-        fields.push(match (value, field.plain) {
-            (None, Some(from)) => {
-                let quote = matches!(field.raw, Raw::Quoted(_)) as usize;
-                let value = &from[field.key.len() + 1 + quote..];
-                AuditField {
-                    key: Within::new(from, field.key.len()),
-                    value: Within::new(value, text.len()),
-                    is_plain: true,
-                }
-            }
-            (value, _) => AuditField {
-                key: field.key.into(),
-                value: value.unwrap_or(text).into(),
-                is_plain: false,
-            },
-        });
-    }
-    success
-}
-
-/// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
-/// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
-pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
-    if kind == RecordType::EXECVE {
-        return matches!(key, [b'a', b'0'..=b'9', ..]);
-    }
-    match name {
-        0 => matches!(key, b"proctitle" | b"invalid_context"),
-        name => may_be_encoded(name) && ENCODED.contains(&name),
-    }
-}
-
-const ENCODED: [u64; 20] = [
-    word(b"comm"),
-    word(b"exe"),
-    word(b"cwd"),
-    word(b"name"),
-    word(b"acct"),
-    word(b"key"),
-    word(b"cmd"),
-    word(b"ocomm"),
-    word(b"path"),
-    word(b"dir"),
-    word(b"file"),
-    word(b"watch"),
-    word(b"data"),
-    word(b"vm"),
-    word(b"grp"),
-    word(b"new-name"),
-    word(b"old-name"),
-    word(b"root_dir"),
-    word(b"sw"),
-    word(b"device"),
-];
-
-/// Nearly all names are none of [`ENCODED`], and one bit says so.
-fn may_be_encoded(name: u64) -> bool {
-    const BITS: [u64; 4] = {
-        let (mut bits, mut i) = ([0; 4], 0);
-        while i < ENCODED.len() {
-            let bit = hash(ENCODED[i]);
-            bits[bit / 64] |= 1 << (bit % 64);
-            i += 1;
-        }
-        bits
-    };
-    let bit = hash(name);
-    BITS[bit / 64] >> (bit % 64) & 1 != 0
-}
-
-/// Eight bits of a name; 2^64 divided by the golden ratio, as Fibonacci hashing has it.
-const fn hash(name: u64) -> usize {
-    (name.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
 }
 
 #[cfg(test)]

@@ -2,25 +2,23 @@
 //! field, names of protocols.
 
 use crate::model::alert::Rule;
-use crate::model::audit::{AuditField, AuditRecord};
+use crate::model::audit::{AuditRecord, ROW};
 use crate::model::eight;
 use crate::model::gap::Gap;
 use crate::model::process::Completeness;
 use crate::model::{EventUid, Stamp, Within};
 
 use super::iso::Iso;
-use super::json::{Object, string_part};
+use super::json::{Member, Object, digits, string_part};
 
 /// `SECONDS.MILLIS:SERIAL`, without the machinery of formatting: every event has one.
 pub fn write_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    let mut digits = itoa::Buffer::new();
-    let (seconds, millis) = (stamp.time.0.div_euclid(1000), stamp.time.0.rem_euclid(1000));
-    out.extend_from_slice(digits.format(seconds).as_bytes());
-    // 1000 more than the milliseconds has the leading zeros.
+    digits(out, stamp.time.0.div_euclid(1000));
+    let millis = eight::eight_digits(stamp.time.0.rem_euclid(1000) as u32).to_le_bytes();
     out.push(b'.');
-    out.extend_from_slice(&digits.format(1000 + millis).as_bytes()[1..]);
+    out.extend_from_slice(&millis[5..]);
     out.push(b':');
-    out.extend_from_slice(digits.format(stamp.serial).as_bytes());
+    digits(out, stamp.serial);
 }
 
 /// The last part of a path; a deleted file keeps its mark.
@@ -139,13 +137,18 @@ pub fn records(o: &mut Object<'_>, key: &str, records: &[AuditRecord<'_>]) {
     o.objects(key, records, |r, record| {
         r.text("type", record.kind);
         // Most records have no name twice, and are not searched for one.
-        let mut seen = Seen::default();
-        seen.add(b"type".as_slice().into());
+        let mut seen = match record.row {
+            [] => Seen::of(&[b"type"]),
+            row => {
+                r.members(&ROW_MEMBERS, row);
+                Seen::OF_ROW
+            }
+        };
         for (i, field) in record.fields.iter().enumerate() {
             if !seen.add(field.key) {
-                again(r, &record.fields[..i], field);
-            } else if field.is_plain {
-                r.plain_member(field.key, field.value);
+                again(r, record, i);
+            } else if let Some(value) = field.plain() {
+                r.plain_member(field.key, value);
             } else {
                 r.member(field.key(), field.value());
             }
@@ -153,10 +156,21 @@ pub fn records(o: &mut Object<'_>, key: &str, records: &[AuditRecord<'_>]) {
     });
 }
 
-/// A field whose name may stand before.
-fn again(r: &mut Object<'_>, before: &[AuditField<'_>], field: &AuditField<'_>) {
+const ROW_MEMBERS: [Member; ROW.len()] = {
+    let (mut members, mut i) = ([Member::new("x"); ROW.len()], 0);
+    while i < members.len() {
+        members[i] = Member::new(ROW[i]);
+        i += 1;
+    }
+    members
+};
+
+/// The field at this place, whose name may stand before.
+fn again(r: &mut Object<'_>, record: &AuditRecord<'_>, at: usize) {
+    let field = &record.fields[at];
     let (key, value) = (field.key(), field.value());
-    let before = before.iter().filter(|field| field.key() == key).count();
+    let before = record.all().take(record.row.len() + at);
+    let before = before.filter(|(name, _)| *name == key).count();
     match before + (key == b"type") as usize {
         0 => r.member(key, value),
         n => r.member(&[key, format!("_{}", n + 1).as_bytes()].concat(), value),
@@ -164,24 +178,59 @@ fn again(r: &mut Object<'_>, before: &[AuditField<'_>], field: &AuditField<'_>) 
 }
 
 /// A Bloom filter of names.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Seen([u64; 16]);
 
 impl Seen {
+    /// `type`, and the names of a row.
+    const OF_ROW: Seen = {
+        let (mut seen, mut i) = (Seen::of(&[b"type"]), 0);
+        while i < ROW.len() {
+            seen = seen.with(ROW[i].as_bytes());
+            i += 1;
+        }
+        seen
+    };
+
+    const fn of(names: &[&[u8]]) -> Seen {
+        let (mut seen, mut i) = (Seen([0; 16]), 0);
+        while i < names.len() {
+            seen = seen.with(names[i]);
+            i += 1;
+        }
+        seen
+    }
+
+    const fn with(mut self, name: &[u8]) -> Seen {
+        let (mut word, mut i) = (0, 0);
+        while i < name.len() && i < 8 {
+            word |= (name[i] as u64) << (8 * i);
+            i += 1;
+        }
+        let (at, bit) = Seen::place(word, name.len());
+        self.0[at] |= bit;
+        self
+    }
+
     /// False where the name may have been added before.
     #[inline]
     fn add(&mut self, name: Within<'_>) -> bool {
         let word = match name.chunk::<8>(0) {
-            Some(eight) => eight::lowest(u64::from_le_bytes(*eight), name.len()),
-            None => eight::lowest(eight::load(name.text(), 0), name.len()),
+            Some(eight) => u64::from_le_bytes(*eight),
+            None => eight::load(name.text(), 0),
         };
-        // 2^64 divided by the golden ratio, as Fibonacci hashing has it.
-        let word = word ^ (name.len() as u64) << 56;
-        let hash = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
-        let (at, bit) = ((hash >> 6) as usize & 15, 1 << (hash & 63));
+        let (at, bit) = Seen::place(eight::lowest(word, name.len()), name.len());
         let new = self.0[at] & bit == 0;
         self.0[at] |= bit;
         new
+    }
+
+    /// By the first eight bytes of a name and its length; 2^64 divided by the golden ratio, as Fibonacci
+    /// hashing has it.
+    const fn place(word: u64, len: usize) -> (usize, u64) {
+        let word = word ^ (len as u64) << 56;
+        let hash = word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        ((hash >> 6) as usize & 15, 1 << (hash & 63))
     }
 }
 

@@ -3,9 +3,34 @@
 //! Text may be any bytes: what is not UTF-8 becomes U+FFFD (the bytes themselves go beside it, as
 //! base64, where they matter).
 
+use std::net::IpAddr;
+
 use base64::Engine;
 
 use crate::model::{Within, eight, sixteen};
+
+/// The name of a member that is not the first, ready to be written: `,"name":"`.
+#[derive(Clone, Copy)]
+pub struct Member {
+    text: [u8; 16],
+    len: usize,
+}
+
+impl Member {
+    /// Of a name of at most eleven bytes that needs no escaping.
+    pub const fn new(name: &str) -> Member {
+        assert!(name.len() <= 11);
+        let (mut text, mut i) = ([b'"'; 16], 0);
+        text[0] = b',';
+        while i < name.len() {
+            text[i + 2] = name.as_bytes()[i];
+            i += 1;
+        }
+        text[name.len() + 3] = b':';
+        let len = name.len() + 5;
+        Member { text, len }
+    }
+}
 
 /// Appends one JSON object to a buffer.
 pub struct Object<'o> {
@@ -94,6 +119,10 @@ impl<'o> Object<'o> {
         self
     }
 
+    pub fn address(&mut self, key: &str, ip: IpAddr) -> &mut Self {
+        self.text_of(key, |out| address(out, ip))
+    }
+
     #[inline]
     pub fn object(&mut self, key: &str, write: impl FnOnce(&mut Object<'_>)) -> &mut Self {
         self.key(key);
@@ -159,11 +188,10 @@ impl<'o> Object<'o> {
     /// A member whose name and value JSON can hold as they are, copied sixteen bytes at once.
     #[inline(always)]
     pub fn plain_member(&mut self, key: Within<'_>, value: Within<'_>) -> &mut Self {
-        let (Some(name), Some(first), 1..=16) = (key.chunk::<16>(0), value.chunk::<16>(0), key.len())
-        else {
+        let (name, first) = (key.chunk::<16>(0), value.chunk::<16>(0));
+        let (Some(name), Some(first), 0..=16, false) = (name, first, key.len(), self.first) else {
             return self.member(key.text(), value.text());
         };
-        self.comma();
         let out = &mut *self.out;
         let start = out.len();
         // Room for all of it, so that it is asked for once.
@@ -171,18 +199,45 @@ impl<'o> Object<'o> {
         let Some(room) = out[start..].first_chunk_mut::<64>() else {
             return self;
         };
-        room[1..17].copy_from_slice(name);
-        let colon = 1 + key.len();
+        room[0] = b',';
+        room[2..18].copy_from_slice(name);
+        let colon = 2 + key.len();
         room[colon..colon + 3].copy_from_slice(b"\":\"");
         room[colon + 3..colon + 19].copy_from_slice(first);
-        let end = colon + 3 + value.len();
         if value.len() <= 16 {
+            let end = colon + 3 + value.len();
             room[end] = b'"';
             out.truncate(start + end + 1);
         } else {
-            out.truncate(start + colon + 3);
-            copy(out, value);
+            out.truncate(start + colon + 19);
+            copy(out, value, 16);
             out.push(b'"');
+        }
+        self
+    }
+
+    /// Members that are not the first, with values that JSON can hold as they are.
+    pub fn members(&mut self, members: &[Member], values: &[Within<'_>]) -> &mut Self {
+        const ROOM: usize = 48;
+        let out = &mut *self.out;
+        for (member, value) in members.iter().zip(values) {
+            let start = out.len();
+            out.extend_from_slice(&[b'"'; ROOM]);
+            let room = out[start..].first_chunk_mut::<ROOM>();
+            match (value.chunk::<16>(0), value.len(), room) {
+                (Some(chunk), len @ 0..=16, Some(room)) if member.len <= 16 => {
+                    room[..16].copy_from_slice(&member.text);
+                    room[member.len..member.len + 16].copy_from_slice(chunk);
+                    room[member.len + len] = b'"';
+                    out.truncate(start + member.len + len + 1);
+                }
+                _ => {
+                    out.truncate(start);
+                    out.extend_from_slice(&member.text[..member.len]);
+                    out.extend_from_slice(value.text());
+                    out.push(b'"');
+                }
+            }
         }
         self
     }
@@ -236,35 +291,62 @@ impl<'o> Object<'o> {
 const ROOM: usize = 32;
 
 /// A whole number.
-pub trait Number: itoa::Integer + TryInto<u32> + Copy {}
+pub trait Number: itoa::Integer + TryInto<u64> + Copy {}
 
-impl<N: itoa::Integer + TryInto<u32> + Copy> Number for N {}
+impl<N: itoa::Integer + TryInto<u64> + Copy> Number for N {}
 
 /// Appends the digits of a number.
 #[inline]
 pub fn digits(out: &mut Vec<u8>, number: impl Number) {
+    const HALF: u64 = 100_000_000;
     match number.try_into() {
-        Ok(small @ 0..100_000_000u32) => {
-            let (digits, count) = eight::digits(small);
-            let end = out.len() + count;
-            out.extend_from_slice(&digits.to_le_bytes());
-            out.truncate(end);
+        Ok(small @ 0..HALF) => some_digits(out, small as u32),
+        // Times.
+        Ok(large @ HALF..10_000_000_000_000_000) => {
+            some_digits(out, (large / HALF) as u32);
+            let low = eight::eight_digits((large % HALF) as u32);
+            out.extend_from_slice(&low.to_le_bytes());
         }
         _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
     }
 }
 
-/// Appends text that JSON can hold as it is, sixteen bytes at once.
-fn copy(out: &mut Vec<u8>, text: Within<'_>) {
-    let end = out.len() + text.len();
-    for at in (0..text.len()).step_by(16) {
+/// Of a number below 10^8.
+#[inline(always)]
+fn some_digits(out: &mut Vec<u8>, number: u32) {
+    let (digits, count) = eight::digits(number);
+    let end = out.len() + count;
+    out.extend_from_slice(&digits.to_le_bytes());
+    out.truncate(end);
+}
+
+/// Appends an address, without the machinery of formatting where it is IPv4.
+fn address(out: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            for (i, part) in ip.octets().into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b'.');
+                }
+                digits(out, part);
+            }
+        }
+        // Writing into memory cannot fail.
+        IpAddr::V6(ip) => {
+            let _ = std::io::Write::write_fmt(out, format_args!("{ip}"));
+        }
+    }
+}
+
+/// Appends text that JSON can hold as it is, from `at` on, sixteen bytes at once.
+fn copy(out: &mut Vec<u8>, text: Within<'_>, mut at: usize) {
+    let end = out.len() + text.len() - at;
+    while at < text.len() {
         match text.chunk::<16>(at) {
             Some(chunk) => out.extend_from_slice(chunk),
             None => out.extend_from_slice(&text.text()[at..]),
         }
-        if out.len() >= end {
-            break;
-        }
+        at += 16;
     }
     out.truncate(end);
 }
@@ -395,6 +477,14 @@ mod tests {
                 o.member(key.as_bytes(), value.as_bytes());
             });
             prop_assert_eq!(plain, any);
+            let rows = |known: bool| write(&|o| {
+                o.number("n", 1);
+                match known {
+                    true => o.members(&[Member::new("exe")], &[Within::new(held.as_bytes(), value.len())]),
+                    false => o.member(b"exe", value.as_bytes()),
+                };
+            });
+            prop_assert_eq!(rows(true), rows(false));
         }
 
         #[test]
@@ -409,6 +499,16 @@ mod tests {
             object.number("a_name_that_is_longer_than_the_room", signed).number("n", large);
             object.end();
             prop_assert_eq!(String::from_utf8(out).unwrap(), format!(r#"{{"a_name_that_is_longer_than_the_room":{signed},"n":{large}}}"#));
+        }
+
+        #[test]
+        fn addresses_are_written_as_they_are_displayed(ip: IpAddr, large in 0u64..1 << 62, shift in 0..60) {
+            let mut out = Vec::new();
+            address(&mut out, ip);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), ip.to_string());
+            let mut out = Vec::new();
+            digits(&mut out, large >> shift);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), (large >> shift).to_string());
         }
 
         #[test]

@@ -11,10 +11,11 @@ use crate::model::activity::{
     KernelActivity, MemoryAction, MemoryActivity, ModuleActivity, NetworkAction, NetworkActivity,
     ProcessAction, ProcessActivity, Target,
 };
+use crate::model::audit::AuditField;
 
-use super::super::event::Event;
-use super::super::fields::{Field, Fields, Raw};
+use super::super::fields::Raw;
 use super::super::keys as key;
+use super::super::opened::{self, Opened};
 use super::super::record_types::RecordType;
 use super::super::sockaddr::{self, SockAddr};
 use super::super::syscall::Syscall;
@@ -28,7 +29,7 @@ const REMOVE_DIRECTORY: u64 = 0x200;
 
 /// What stands behind one system call.
 pub struct Behind<'b> {
-    pub event: &'b Event,
+    pub records: &'b [Opened<'b>],
     pub call: &'b Syscall<'b>,
     pub known: Known,
     pub bump: &'b Bump,
@@ -56,6 +57,11 @@ impl<'b> Behind<'b> {
         }
     }
 
+    /// A field of the first record of a type.
+    fn value(&self, kind: RecordType, word: u64) -> Option<Raw<'b>> {
+        opened::first(self.records, kind)?.find(word)
+    }
+
     fn kernel(&self) -> Activity<'b> {
         Activity::Kernel(KernelActivity {
             action: KernelAction::Invoke,
@@ -65,7 +71,7 @@ impl<'b> Behind<'b> {
     }
 
     fn file(&self, action: FileAction) -> Activity<'b> {
-        let paths = Paths::read(self.event);
+        let paths = Paths::read(self.records);
         let action = match action {
             FileAction::Open if paths.created() => FileAction::Create,
             FileAction::Delete if self.removes_directory() => FileAction::RemoveDirectory,
@@ -81,13 +87,12 @@ impl<'b> Behind<'b> {
     }
 
     fn files(&self, paths: &Paths<'b>, action: FileAction) -> (File<'b>, Option<File<'b>>) {
-        let cwd = self.event.body(RecordType::CWD);
-        let cwd = cwd.and_then(|body| Fields::find(body, b"cwd"));
+        let cwd = self.value(RecordType::CWD, key::CWD);
         paths::files(paths, action, cwd, self.starts_from_cwd(), self.bump)
     }
 
     fn named_file(&self, action: FileAction) -> File<'b> {
-        self.files(&Paths::read(self.event), action).0
+        self.files(&Paths::read(self.records), action).0
     }
 
     /// Names relative to a descriptor cannot be made absolute: no record says what it is.
@@ -118,9 +123,8 @@ impl<'b> Behind<'b> {
     }
 
     fn socket(&self, action: NetworkAction) -> Activity<'b> {
-        let address = self.event.body(RecordType::SOCKADDR);
-        let address = address
-            .and_then(|body| Fields::find(body, b"saddr"))
+        let address = self
+            .value(RecordType::SOCKADDR, key::SADDR)
             .and_then(|raw| sockaddr::read_hex(raw.text(), self.bump));
         let inet = |ip: IpAddr, port| {
             Activity::Network(NetworkActivity {
@@ -181,8 +185,7 @@ impl<'b> Behind<'b> {
         match action {
             ProcessAction::Launch => {
                 told.target.path = self.named_file(FileAction::Open).path;
-                let cwd = self.event.body(RecordType::CWD);
-                let cwd = cwd.and_then(|body| Fields::find(body, b"cwd"));
+                let cwd = self.value(RecordType::CWD, key::CWD);
                 told.target.cwd = cwd.and_then(|raw| raw.decode_some(self.bump));
             }
             // Only the lower eight bits reach whoever waits for it.
@@ -224,10 +227,10 @@ impl<'b> Behind<'b> {
             pid: pid.map(|pid| pid as u32),
             ..Target::default()
         };
-        let Some(body) = self.event.body(RecordType::OBJ_PID) else {
+        let Some(record) = opened::first(self.records, RecordType::OBJ_PID) else {
             return target;
         };
-        for Field { word, raw, .. } in Fields::new(body) {
+        for &AuditField { word, raw, .. } in record.fields {
             match word {
                 key::OPID => target.pid = raw.id(),
                 key::OUID => target.user.id = raw.id(),

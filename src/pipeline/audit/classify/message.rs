@@ -5,16 +5,17 @@
 use bumpalo::Bump;
 
 use crate::model::activity::Actor;
+use crate::model::audit::AuditField;
 use crate::model::process::Account;
 
-use super::super::fields::{Field, Fields, Raw};
+use super::super::fields::{Fields, Raw};
 use super::super::keys as key;
+use super::super::opened::Opened;
 use super::super::records::{name, some, without_brackets};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Message<'a> {
-    /// What stands within `msg='…'`; the whole body where nothing does.
-    text: &'a [u8],
+    body: &'a [u8],
     pub pid: Option<u32>,
     pub user: Account<'a>,
     pub group: Account<'a>,
@@ -52,64 +53,62 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub fn read(body: &'a [u8]) -> Message<'a> {
+    pub fn read(record: &Opened<'a>) -> Message<'a> {
         let mut message = Message {
-            text: body,
+            body: record.body,
             ..Message::default()
         };
-        message.take(body, true);
+        for field in record.fields {
+            message.take(field);
+        }
         message
     }
 
-    fn take(&mut self, body: &'a [u8], outer: bool) {
-        for Field { key, word, raw, .. } in Fields::new(body) {
-            let raw = if outer { raw } else { without_brackets(raw) };
-            match word {
-                key::MSG if outer => {
-                    if let Raw::Nested(inner) = raw {
-                        self.text = inner;
-                        self.take(inner, false);
-                    }
-                }
-                key::PID => self.pid = self.pid.or(raw.id()),
-                key::UID if outer => self.user.id = raw.id(),
-                key::GID if outer => self.group.id = raw.id(),
-                key::AUID if outer => self.login_user.id = raw.id(),
-                key::SES if outer => self.session = raw.id(),
-                key::NAME_OF_UID => self.user.name = name(raw),
-                key::NAME_OF_GID => self.group.name = name(raw),
-                key::NAME_OF_AUID => self.login_user.name = name(raw),
-                key::NAME_OF_ID => self.id.name = name(raw),
-                key::OP => self.operation = Some(raw),
-                key::ACCT => self.account = Some(raw),
-                key::ID => self.id.id = raw.id(),
-                key::GRP => self.member_of = Some(raw),
-                key::EXE => self.exe = Some(raw),
-                key::COMM => self.comm = Some(raw),
-                key::HOSTNAME => self.hostname = Some(raw),
-                key::ADDR => self.address = Some(raw),
-                key::PORT => self.port = raw.number(),
-                key::TERMINAL => self.terminal = some(raw),
-                key::CMD => self.command = Some(raw),
-                key::CWD => self.cwd = Some(raw),
-                key::KEY => self.key = Some(raw),
-                key::UNIT
-                | key::SW
-                | key::VM
-                | key::NAME
-                | key::TABLE
-                | key::BOOL
-                | key::FEATURE
-                | key::DEV => self.thing = self.thing.or(Some(raw)),
-                key::SIG => self.signal = raw.id(),
-                key::ARCH => self.arch = Some(raw),
-                key::SYSCALL => self.call = Some(raw),
-                key::CODE => self.code = Some(raw.text()),
-                key::TCLASS => self.class = Some(raw.text()),
-                key::ENABLED => self.enabled = Some(raw.text()),
-                0 => self.take_long(key, raw),
-                _ => {}
-            }
+    fn take(&mut self, field: &AuditField<'a>) {
+        let outer = !field.is_inner;
+        let raw = match outer {
+            true => field.raw,
+            false => without_brackets(field.raw),
+        };
+        match field.word {
+            key::PID => self.pid = self.pid.or(raw.id()),
+            key::UID if outer => self.user.id = raw.id(),
+            key::GID if outer => self.group.id = raw.id(),
+            key::AUID if outer => self.login_user.id = raw.id(),
+            key::SES if outer => self.session = raw.id(),
+            key::NAME_OF_UID => self.user.name = name(raw),
+            key::NAME_OF_GID => self.group.name = name(raw),
+            key::NAME_OF_AUID => self.login_user.name = name(raw),
+            key::NAME_OF_ID => self.id.name = name(raw),
+            key::OP => self.operation = Some(raw),
+            key::ACCT => self.account = Some(raw),
+            key::ID => self.id.id = raw.id(),
+            key::GRP => self.member_of = Some(raw),
+            key::EXE => self.exe = Some(raw),
+            key::COMM => self.comm = Some(raw),
+            key::HOSTNAME => self.hostname = Some(raw),
+            key::ADDR => self.address = Some(raw),
+            key::PORT => self.port = raw.number(),
+            key::TERMINAL => self.terminal = some(raw),
+            key::CMD => self.command = Some(raw),
+            key::CWD => self.cwd = Some(raw),
+            key::KEY => self.key = Some(raw),
+            key::UNIT
+            | key::SW
+            | key::VM
+            | key::NAME
+            | key::TABLE
+            | key::BOOL
+            | key::FEATURE
+            | key::DEV => self.thing = self.thing.or(Some(raw)),
+            key::SIG => self.signal = raw.id(),
+            key::ARCH => self.arch = Some(raw),
+            key::SYSCALL => self.call = Some(raw),
+            key::CODE => self.code = Some(raw.text()),
+            key::TCLASS => self.class = Some(raw.text()),
+            key::ENABLED => self.enabled = Some(raw.text()),
+            0 => self.take_long(field.key(), raw),
+            _ => {}
         }
     }
 
@@ -132,9 +131,13 @@ impl<'a> Message<'a> {
         if let Some(Raw::Quoted(text)) = self.operation {
             return Some(text);
         }
-        let text = match memchr::memmem::find(self.text, b"op=") {
-            Some(at) => &self.text[at + 3..],
-            None => self.text,
+        let text = match Fields::find(self.body, b"msg") {
+            Some(Raw::Nested(inner)) => inner,
+            _ => self.body,
+        };
+        let text = match memchr::memmem::find(text, b"op=") {
+            Some(at) => &text[at + 3..],
+            None => text,
         };
         let mut end = 0;
         for word in text.split_inclusive(|&b| b == b' ') {
@@ -199,7 +202,9 @@ mod tests {
             ),
             ("auid=0 res=1", None),
         ] {
-            let phrase = Message::read(body.as_bytes()).phrase();
+            let bump = Bump::new();
+            let record = Opened::of_body(body.as_bytes(), &bump);
+            let phrase = Message::read(&record).phrase();
             assert_eq!(phrase, want.map(str::as_bytes), "{body}");
         }
     }
@@ -207,7 +212,8 @@ mod tests {
     #[test]
     fn the_outer_user_did_it_and_the_inner_one_it_was_done_to() {
         let body = b"pid=9 uid=0 auid=1000 ses=4 msg='op=lock-account id=1001 exe=\"/usr/bin/passwd\" terminal=pts/0 res=success'\x1dUID=\"root\" AUID=\"ann\" ID=\"bob\"";
-        let (bump, message) = (Bump::new(), Message::read(body));
+        let bump = Bump::new();
+        let message = Message::read(&Opened::of_body(body, &bump));
         let actor = message.actor(&bump);
         assert_eq!(
             (actor.pid, actor.user.id, actor.login_user.name),

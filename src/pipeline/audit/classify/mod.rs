@@ -28,9 +28,9 @@ use crate::model::activity::{
     NetworkAction,
 };
 
-use super::event::Event;
+use super::opened::Opened;
 use super::record_types::RecordType;
-use super::records;
+use super::records as values;
 use super::syscall::Syscall;
 use super::tables::Arch;
 use calls::Behind;
@@ -60,16 +60,16 @@ pub struct Facts<'b> {
 
 /// The records that matter, found in one pass over their types.
 struct Found<'b> {
-    first: Option<(u16, &'b [u8])>,
-    subject: Option<(u16, lone::Subject, &'b [u8])>,
+    first: Option<(u16, &'b Opened<'b>)>,
+    subject: Option<(u16, lone::Subject, &'b Opened<'b>)>,
     call: Option<&'b [u8]>,
-    decision: Option<(u16, Decision, &'b [u8])>,
+    decision: Option<(u16, Decision, &'b Opened<'b>)>,
     words: BumpVec<'b, (&'b [u8], &'b [u8])>,
     anomaly: bool,
 }
 
 impl<'b> Found<'b> {
-    fn search(event: &'b Event, bump: &'b Bump) -> Found<'b> {
+    fn search(records: &'b [Opened<'b>], bump: &'b Bump) -> Found<'b> {
         let mut found = Found {
             first: None,
             subject: None,
@@ -78,53 +78,53 @@ impl<'b> Found<'b> {
             words: BumpVec::new_in(bump),
             anomaly: false,
         };
-        for (kind, name, body) in event.records() {
+        for record in records {
             // Nearly all records are one of these and say nothing by themselves.
             if matches!(
-                kind,
-                RecordType::PATH | RecordType::PROCTITLE | RecordType::CWD | RecordType::EOE
+                record.kind,
+                RecordType::PATH | RecordType::PROCTITLE | RecordType::CWD
             ) {
                 continue;
             }
-            let number = kind.number().unwrap_or(0);
+            let number = record.kind.number().unwrap_or(0);
             if found.first.is_none() {
-                found.first = Some((number, body));
+                found.first = Some((number, record));
             }
             match number {
-                SYSCALL | URINGOP => found.call = found.call.or(Some(body)),
+                SYSCALL | URINGOP => found.call = found.call.or(Some(record.body)),
                 // The other parts of a system call.
                 1302..=1304 | 1306..=1323 | 1327 | 1337 => {}
-                _ => {
-                    found.take(number, body);
-                    found
-                        .words
-                        .extend(words::of(body, bump).map(|words| (name, words)));
-                }
+                _ => found.take(number, record, bump),
             }
         }
         found
     }
 
-    fn take(&mut self, number: u16, body: &'b [u8]) {
+    fn take(&mut self, number: u16, record: &'b Opened<'b>, bump: &'b Bump) {
         self.anomaly |= matches!(number, 1700..1800 | 2100..2200);
         if self.subject.is_none() {
-            self.subject = lone::subject(number).map(|subject| (number, subject, body));
+            self.subject = lone::subject(number).map(|subject| (number, subject, record));
         }
         if self.decision.is_none() {
-            self.decision = decision::of(number, body).map(|told| (number, told, body));
+            self.decision = decision::of(number, record.body).map(|told| (number, told, record));
+        }
+        if record.has_words {
+            let words = words::of(record.body, bump);
+            self.words.extend(words.map(|words| (record.name, words)));
         }
     }
 }
 
-pub fn facts<'b>(event: &'b Event, bump: &'b Bump) -> Facts<'b> {
-    let found = Found::search(event, bump);
+/// `records`: those of the event, but for EOE.
+pub fn facts<'b>(records: &'b [Opened<'b>], bump: &'b Bump) -> Facts<'b> {
+    let found = Found::search(records, bump);
     let syscall: Option<&'b Syscall<'b>> = found.call.map(|body| &*bump.alloc(Syscall::read(body)));
     let known = syscall.and_then(known);
     let call = syscall.map(|syscall| call(syscall, known));
     // Of a record that says by itself what happened; else of whatever stands alone.
     let own = match (&found.subject, &found.decision) {
-        (Some((_, _, body)), _) | (None, Some((_, _, body))) => Some(*body),
-        (None, None) if syscall.is_none() => found.first.map(|(_, body)| body),
+        (Some((_, _, record)), _) | (None, Some((_, _, record))) => Some(*record),
+        (None, None) if syscall.is_none() => found.first.map(|(_, record)| record),
         (None, None) => None,
     };
     let message = own.map(Message::read);
@@ -133,9 +133,9 @@ pub fn facts<'b>(event: &'b Event, bump: &'b Bump) -> Facts<'b> {
         (Some((number, subject, _)), _, _, Some(message)) => {
             (number, lone::activity(subject, message, bump))
         }
-        (_, Some(call), ..) => (SYSCALL, of_call(event, call, known, bump)),
+        (_, Some(call), ..) => (SYSCALL, of_call(records, call, known, bump)),
         (_, _, Some((number @ (ANOM_LINK | ANOM_CREAT), ..)), _) => {
-            (number, suspicious(event, bump))
+            (number, suspicious(records, bump))
         }
         (_, _, Some((number, ..)), Some(message)) => (number, of_decision(number, message)),
         _ => (found.first.map_or(0, |(number, _)| number), Activity::Other),
@@ -147,7 +147,7 @@ pub fn facts<'b>(event: &'b Event, bump: &'b Bump) -> Facts<'b> {
     };
     let keys = match (syscall, &message) {
         (Some(call), _) => call.keys(bump),
-        (None, Some(message)) => records::keys(message.key, bump),
+        (None, Some(message)) => values::keys(message.key, bump),
         (None, None) => &[],
     };
     Facts {
@@ -231,14 +231,14 @@ fn actor<'b>(call: &Syscall<'b>, bump: &'b Bump) -> Actor<'b> {
 }
 
 fn of_call<'b>(
-    event: &'b Event,
+    records: &'b [Opened<'b>],
     call: &'b Syscall<'b>,
     known: Option<Known>,
     bump: &'b Bump,
 ) -> Activity<'b> {
     match known {
         Some(known) => Behind {
-            event,
+            records,
             call,
             known,
             bump,
@@ -270,9 +270,9 @@ fn of_decision<'b>(number: u16, message: &Message<'b>) -> Activity<'b> {
 }
 
 /// A link or a creation that the kernel refused to follow, without the call that it was for.
-fn suspicious<'b>(event: &'b Event, bump: &'b Bump) -> Activity<'b> {
+fn suspicious<'b>(records: &'b [Opened<'b>], bump: &'b Bump) -> Activity<'b> {
     let action = FileAction::Suspicious;
-    let (file, _) = paths::files(&Paths::read(event), action, None, true, bump);
+    let (file, _) = paths::files(&Paths::read(records), action, None, true, bump);
     Activity::File(FileActivity {
         action,
         file,

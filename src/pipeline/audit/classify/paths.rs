@@ -7,10 +7,11 @@
 use bumpalo::Bump;
 
 use crate::model::activity::{File, FileAction, FileKind};
+use crate::model::audit::AuditField;
 
-use super::super::event::Event;
-use super::super::fields::{Field, Fields, Raw};
+use super::super::fields::Raw;
 use super::super::keys as key;
+use super::super::opened::Opened;
 use super::super::record_types::RecordType;
 use super::super::records::name;
 
@@ -41,13 +42,14 @@ pub struct Paths<'a> {
 }
 
 impl<'a> Paths<'a> {
-    pub fn read(event: &'a Event) -> Paths<'a> {
+    pub fn read(records: &[Opened<'a>]) -> Paths<'a> {
         let mut paths = Paths {
             first: [None; 5],
             directory: None,
         };
-        for body in event.bodies(RecordType::PATH) {
-            let named = read(body);
+        let records = records.iter();
+        for record in records.filter(|record| record.kind == RecordType::PATH) {
+            let named = read(record);
             let first = &mut paths.first[named.part as usize];
             if first.is_none() {
                 *first = Some(named);
@@ -149,7 +151,7 @@ fn absolute<'b>(path: &'b [u8], cwd: Option<Raw<'b>>, bump: &'b Bump) -> &'b [u8
     whole.into_bump_slice()
 }
 
-fn read(body: &[u8]) -> Named<'_> {
+fn read<'a>(record: &Opened<'a>) -> Named<'a> {
     let mut named = Named {
         part: Part::Normal,
         name: None,
@@ -157,7 +159,7 @@ fn read(body: &[u8]) -> Named<'_> {
         file: File::default(),
     };
     let file = &mut named.file;
-    for Field { word, raw, .. } in Fields::new(body) {
+    for &AuditField { word, raw, .. } in record.fields {
         match word {
             key::NAME => named.name = Some(raw),
             key::INODE => file.inode = raw.number(),
@@ -215,7 +217,8 @@ fn kind(mode: u32) -> FileKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::audit::line;
+    use crate::pipeline::audit::event::Event;
+    use crate::pipeline::audit::{line, opened};
 
     fn event(bodies: &[&str]) -> Event {
         let mut event = Event::default();
@@ -230,7 +233,13 @@ mod tests {
         let bump = Bump::new();
         let text = |file: File<'_>| String::from_utf8_lossy(file.path.unwrap_or(b"-")).into_owned();
         let cwd = Some(Raw::Quoted(b"/etc/"));
-        let (file, other) = files(&Paths::read(event), action, cwd, from_cwd, &bump);
+        let (file, other) = files(
+            &Paths::read(opened::all(event, &bump)),
+            action,
+            cwd,
+            from_cwd,
+            &bump,
+        );
         (text(file), other.map(text))
     }
 
@@ -264,7 +273,10 @@ mod tests {
     fn a_directory_alone_is_not_what_was_meant() {
         let refused = event(&["item=0 name=\"/tmp/\" inode=1 mode=041777 nametype=PARENT"]);
         let (bump, cwd) = (Bump::new(), Some(Raw::Quoted(b"/")));
-        let (paths, action) = (Paths::read(&refused), FileAction::RemoveDirectory);
+        let (paths, action) = (
+            Paths::read(opened::all(&refused, &bump)),
+            FileAction::RemoveDirectory,
+        );
         let file = files(&paths, action, cwd, true, &bump).0;
         assert_eq!((file.path, file.inode), (None, None));
         assert_eq!(file.folder, Some(b"/tmp/".as_slice()));
@@ -298,7 +310,7 @@ mod tests {
         ]);
         let bump = Bump::new();
         let (file, _) = files(
-            &Paths::read(&event),
+            &Paths::read(opened::all(&event, &bump)),
             FileAction::ChangeMode,
             None,
             true,

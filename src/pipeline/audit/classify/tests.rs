@@ -5,7 +5,8 @@ use crate::model::activity::{
     AccountAction, ApplicationAction, ConfigurationArea, Decider, FileAction, GroupAction,
     LogAction, ProcessAction, Ruling, Weakened,
 };
-use crate::pipeline::audit::line;
+use crate::pipeline::audit::event::Event;
+use crate::pipeline::audit::{line, opened};
 
 fn event(records: &[&str]) -> Event {
     let mut event = Event::default();
@@ -26,7 +27,7 @@ fn syscall(number: u32, more: &str) -> String {
 
 fn with<T>(records: &[&str], look: impl FnOnce(Facts<'_>) -> T) -> T {
     let (event, bump) = (event(records), Bump::new());
-    look(facts(&event, &bump))
+    look(facts(opened::all(&event, &bump), &bump))
 }
 
 fn file_action(records: &[&str]) -> Option<FileAction> {

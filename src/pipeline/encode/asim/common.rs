@@ -184,6 +184,6 @@ pub fn completeness(a: &mut Object<'_>, completeness: &Completeness) {
 
 pub fn ip(o: &mut Object<'_>, key: &str, ip: Option<IpAddr>) {
     if let Some(ip) = ip {
-        o.display(key, ip);
+        o.address(key, ip);
     }
 }

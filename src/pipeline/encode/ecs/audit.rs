@@ -128,10 +128,8 @@ fn write_process(o: &mut Object<'_>, event: &AuditEvent<'_>) {
 fn of_record<'e>(event: &AuditEvent<'e>, kind: &[u8], name: &[u8]) -> Option<&'e [u8]> {
     let mut records = event.records.iter();
     let record = records.find(|record| record.kind == kind)?;
-    let mut fields = record.fields.iter();
-    fields
-        .find(|field| field.key() == name)
-        .map(|field| field.value())
+    let field = record.all().find(|(key, _)| *key == name);
+    field.map(|(_, value)| value)
 }
 
 /// Arguments that are parted by NUL, as a person reads them.

@@ -59,7 +59,7 @@ pub fn tags(o: &mut Object<'_>, keys: &[&[u8]], labels: &[impl AsRef<str>]) {
 pub fn address(o: &mut Object<'_>, ip: Option<IpAddr>, name: Option<&str>) {
     match (ip, name) {
         (Some(ip), _) => {
-            o.display("address", ip).display("ip", ip);
+            o.address("address", ip).address("ip", ip);
         }
         (None, Some(name)) => {
             o.text("address", name.as_bytes());

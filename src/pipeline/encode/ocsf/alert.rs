@@ -32,7 +32,7 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         o.objects("evidences", [alert], |e, alert| {
             if let Some(ip) = alert.src_ip {
                 e.object("src_endpoint", |s| {
-                    s.display("ip", ip);
+                    s.address("ip", ip);
                 });
             }
             if let Some(user) = &alert.user {

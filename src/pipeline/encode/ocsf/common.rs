@@ -194,7 +194,7 @@ pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<Ip
     let items = addresses().map(Ok).chain(hits.iter().filter(told).map(Err));
     o.objects("observables", items, |b, item| match item {
         Ok((name, ip)) => {
-            b.plain("name", name).display("value", ip);
+            b.plain("name", name).address("value", ip);
             b.raw(r#""type_id":2,"type":"IP Address""#);
         }
         Err(hit) => {

@@ -87,7 +87,7 @@ fn write_endpoint(o: &mut Object<'_>, key: &str, endpoint: &Endpoint) {
     }
     o.object(key, |e| {
         if let Some(ip) = endpoint.ip {
-            e.display("ip", ip);
+            e.address("ip", ip);
         }
         e.text_if("name", endpoint.name.as_deref().map(str::as_bytes));
         e.number_if("port", endpoint.port);

@@ -103,7 +103,7 @@ fn write_where(o: &mut Object<'_>, logon: &Logon) {
     if logon.src_ip.is_some() || logon.src_host.is_some() {
         o.object("src_endpoint", |e| {
             if let Some(ip) = logon.src_ip {
-                e.display("ip", ip);
+                e.address("ip", ip);
             }
             e.text_if("hostname", logon.src_host.as_deref().map(str::as_bytes));
         });

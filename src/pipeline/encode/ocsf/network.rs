@@ -68,7 +68,7 @@ fn endpoint(o: &mut Object<'_>, key: &str, event: &AuditEvent<'_>, activity: &Ne
     o.object(key, |e| {
         match activity.ip {
             Some(ip) => {
-                e.display("ip", ip);
+                e.address("ip", ip);
             }
             None if event.host.is_empty() => {
                 e.raw(r#""name":"unknown""#);

@@ -1,0 +1,203 @@
+//! A record whose fields have been read, once for all that look at them.
+//!
+//! Place in the flow: [`super::normalise`] opens every record of an event that is no program start;
+//! [`super::classify`] asks them what the event was about, and they are written as they are. It decodes
+//! what the kernel encoded, and refuses to say what a value means.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use crate::model::Within;
+use crate::model::audit::AuditField;
+
+use super::event::{Event, RecordParts};
+use super::fields::{Field, Fields, Raw, decode_hex, word};
+use super::keys as key;
+use super::record_types::RecordType;
+
+/// A record and its fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'b> {
+    pub kind: RecordType,
+    /// The type as written.
+    pub name: &'b [u8],
+    pub body: &'b [u8],
+    /// In order; those of a `msg='…'` stand in its place.
+    pub fields: &'b [AuditField<'b>],
+    /// What the first field that tells of success says.
+    pub success: Option<bool>,
+    /// Words that belong to no field may stand in it; false is certain.
+    pub has_words: bool,
+}
+
+impl<'b> Opened<'b> {
+    pub fn read(record: RecordParts<'b>, bump: &'b Bump) -> Opened<'b> {
+        let RecordParts {
+            kind,
+            name,
+            body,
+            fields,
+        } = record;
+        // The shortest fields have four bytes with the space behind.
+        let some = (body.len() / 4).min(32);
+        let mut open = Open {
+            kind,
+            bump,
+            fields: BumpVec::with_capacity_in(some, bump),
+            success: None,
+            has_words: false,
+        };
+        open.read(fields, false);
+        Opened {
+            kind,
+            name,
+            body,
+            fields: open.fields.into_bump_slice(),
+            success: open.success,
+            has_words: open.has_words,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn of_body(body: &'b [u8], bump: &'b Bump) -> Opened<'b> {
+        let parts = RecordParts {
+            kind: RecordType::OTHER,
+            name: b"",
+            body,
+            fields: Fields::new(body),
+        };
+        Opened::read(parts, bump)
+    }
+
+    /// The first field of this name, of those of the record itself.
+    pub fn find(&self, word: u64) -> Option<Raw<'b>> {
+        let mut fields = self.fields.iter();
+        let field = fields.find(|field| field.word == word && !field.is_inner)?;
+        Some(field.raw)
+    }
+}
+
+/// The records of an event, but for EOE, which says nothing.
+pub fn all<'b>(event: &'b Event, bump: &'b Bump) -> &'b [Opened<'b>] {
+    let mut all = BumpVec::with_capacity_in(event.kinds().count(), bump);
+    let records = event.records_with_fields();
+    for record in records.filter(|record| record.kind != RecordType::EOE) {
+        all.push(Opened::read(record, bump));
+    }
+    all.into_bump_slice()
+}
+
+/// The first record of a type.
+pub fn first<'o, 'b>(records: &'o [Opened<'b>], kind: RecordType) -> Option<&'o Opened<'b>> {
+    records.iter().find(|record| record.kind == kind)
+}
+
+/// A record while its fields are read.
+struct Open<'b> {
+    kind: RecordType,
+    bump: &'b Bump,
+    fields: BumpVec<'b, AuditField<'b>>,
+    /// What the first field that tells of success says.
+    success: Option<bool>,
+    has_words: bool,
+}
+
+impl<'b> Open<'b> {
+    fn read(&mut self, mut raw: Fields<'b>, is_inner: bool) {
+        while let Some(field) = raw.next() {
+            match field.raw {
+                Raw::Nested(inner) if field.word == key::MSG => {
+                    self.read(Fields::new(inner), true);
+                    continue;
+                }
+                _ => self.take(field, is_inner),
+            }
+        }
+        self.has_words |= raw.has_words();
+    }
+
+    #[inline(always)]
+    fn take(&mut self, field: Field<'b>, is_inner: bool) {
+        let Field { key, word, raw, .. } = field;
+        let decoded = match raw {
+            Raw::Bare(text) if text.len() > 1 && is_encoded(self.kind, key, word) => {
+                decode_hex(text, self.bump)
+            }
+            _ => None,
+        };
+        match word {
+            key::SUCCESS => self.tells(raw.text() == b"yes"),
+            key::RES | key::RESULT => {
+                self.tells(matches!(raw.text(), b"success" | b"1" | b"yes"));
+            }
+            _ => {}
+        }
+        self.fields.push(AuditField {
+            key: Within::new(field.plain.unwrap_or(key), key.len()),
+            word,
+            raw,
+            decoded,
+            is_inner,
+            is_plain: field.plain.is_some() && decoded.is_none(),
+        });
+    }
+
+    fn tells(&mut self, success: bool) {
+        self.success = self.success.or(Some(success));
+    }
+}
+
+/// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
+/// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
+pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
+    if kind == RecordType::EXECVE {
+        return matches!(key, [b'a', b'0'..=b'9', ..]);
+    }
+    match name {
+        0 => matches!(key, b"proctitle" | b"invalid_context"),
+        name => may_be_encoded(name) && ENCODED.contains(&name),
+    }
+}
+
+const ENCODED: [u64; 20] = [
+    word(b"comm"),
+    word(b"exe"),
+    word(b"cwd"),
+    word(b"name"),
+    word(b"acct"),
+    word(b"key"),
+    word(b"cmd"),
+    word(b"ocomm"),
+    word(b"path"),
+    word(b"dir"),
+    word(b"file"),
+    word(b"watch"),
+    word(b"data"),
+    word(b"vm"),
+    word(b"grp"),
+    word(b"new-name"),
+    word(b"old-name"),
+    word(b"root_dir"),
+    word(b"sw"),
+    word(b"device"),
+];
+
+/// Nearly all names are none of [`ENCODED`], and one bit says so.
+fn may_be_encoded(name: u64) -> bool {
+    const BITS: [u64; 4] = {
+        let (mut bits, mut i) = ([0; 4], 0);
+        while i < ENCODED.len() {
+            let bit = hash(ENCODED[i]);
+            bits[bit / 64] |= 1 << (bit % 64);
+            i += 1;
+        }
+        bits
+    };
+    let bit = hash(name);
+    BITS[bit / 64] >> (bit % 64) & 1 != 0
+}
+
+/// Eight bits of a name; 2^64 divided by the golden ratio, as Fibonacci hashing has it.
+const fn hash(name: u64) -> usize {
+    (name.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+}
