@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod event;
 pub mod flow;
 pub mod gap;
+pub mod hexadecimal;
 pub mod indicator;
 pub mod input;
 pub mod logon;
