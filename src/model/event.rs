@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Timestamp, hexadecimal};
 
 /// The kernel's own name for an event: `audit(SECONDS.MILLIS:SERIAL)`. Together with the node it is
 /// the identity of an event; the serial alone is not (it starts again at boot, and DAEMON_* records
@@ -75,8 +75,8 @@ impl EventUid {
 
     pub fn to_hex(self) -> [u8; 32] {
         let mut hex = [0; 32];
-        // Cannot fail: the buffer is twice the input's length.
-        let _ = hex::encode_to_slice(self.0.to_be_bytes(), &mut hex);
+        hex[..16].copy_from_slice(&hexadecimal::digits((self.0 >> 64) as u64));
+        hex[16..].copy_from_slice(&hexadecimal::digits(self.0 as u64));
         hex
     }
 }

@@ -13,6 +13,7 @@ pub mod event;
 pub mod field;
 pub mod flow;
 pub mod gap;
+pub mod hexadecimal;
 pub mod indicator;
 pub mod input;
 pub mod logon;

@@ -1,6 +1,6 @@
 //! A program start, as the records of one audit event tell it.
 
-use super::{EventUid, Stamp};
+use super::{EventUid, Stamp, Within};
 
 /// A user or group: the number, and the name where a record gave one. Names never come from the
 /// machine that trailhound runs on.
@@ -61,6 +61,8 @@ pub struct Process<'a> {
     pub comm: Option<&'a [u8]>,
     /// Exactly the arguments, from EXECVE alone (PROCTITLE is cut at 128 bytes and can be stale).
     pub argv: &'a [&'a [u8]],
+    /// The same with one space between, where they stand so in memory.
+    pub joined: Option<Within<'a>>,
     pub cwd: Option<&'a [u8]>,
     pub user: Account<'a>,
     pub effective_user: Account<'a>,

@@ -79,6 +79,7 @@ fn empty<'b>(event: &Event, host: &'b str) -> Process<'b> {
         exe: None,
         comm: None,
         argv: &[],
+        joined: None,
         cwd: None,
         user: Default::default(),
         effective_user: Default::default(),

@@ -11,6 +11,9 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Within;
+
+use super::arguments;
 use super::fields::{Field, Fields, Raw};
 
 /// What one field of an EXECVE record is.
@@ -50,9 +53,11 @@ fn read_index(text: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// The arguments, and how many were promised and did not come, or not to their last byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Arguments<'b> {
     pub list: &'b [&'b [u8]],
+    /// All of them with one space between, where they stand so in memory.
+    pub joined: Option<Within<'b>>,
     pub missing: u32,
 }
 
@@ -65,7 +70,20 @@ const FIRST_PART: u32 = 2;
 type Piece<'b> = (u32, u32, Raw<'b>);
 
 /// Puts the arguments together from the bodies of an event's EXECVE records, in any order.
-pub fn assemble<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> Arguments<'b> {
+pub fn assemble<'b>(
+    bodies: impl Iterator<Item = &'b [u8]> + Clone,
+    bump: &'b Bump,
+) -> Arguments<'b> {
+    let mut all = bodies.clone();
+    if let (Some(body), None) = (all.next(), all.next())
+        && let Some(arguments) = arguments::in_order(body, bump)
+    {
+        return arguments;
+    }
+    piece_by_piece(bodies, bump)
+}
+
+fn piece_by_piece<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> Arguments<'b> {
     let mut promised = 0u32;
     let mut pieces: BumpVec<'b, Piece<'b>> = BumpVec::new_in(bump);
     let mut sorted = true;
@@ -107,6 +125,7 @@ pub fn assemble<'b>(bodies: impl Iterator<Item = &'b [u8]>, bump: &'b Bump) -> A
     Arguments {
         missing: promised.saturating_sub(whole),
         list: list.into_bump_slice(),
+        joined: None,
     }
 }
 
@@ -272,6 +291,27 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever a record holds: both ways say the same.
+        #[test]
+        fn in_order_and_piece_by_piece_say_the_same(
+            count in "[0-9]{1,9}|-1",
+            values in prop::collection::vec("\"[ -!#-~]{0,40}\"|([0-9A-F]{2}){1,30}|[0-9A-Fa-f]{0,33}|\\PC{0,9}", 0..13),
+            odd in prop::option::of((0usize..13, "a[0-9]{1,3}=\"x\"| +|\x1d|a1_len=4|a1\\[0\\]=4142|argc=7")),
+        ) {
+            let mut fields = vec![format!("argc={count}")];
+            fields.extend(values.iter().enumerate().map(|(i, value)| format!("a{i}={value}")));
+            if let Some((at, text)) = odd {
+                fields.insert(at.min(fields.len()), text);
+            }
+            let (body, bump) = (fields.join(" "), Bump::new());
+            let bodies = std::iter::once(body.as_bytes());
+            let (read, pieces) = (assemble(bodies.clone(), &bump), piece_by_piece(bodies, &bump));
+            prop_assert_eq!((read.list, read.missing), (pieces.list, pieces.missing));
+            if let Some(joined) = read.joined {
+                prop_assert_eq!(joined.text().to_vec(), read.list.join(&b' '));
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bodies: Vec<Vec<u8>>) {
             let bodies: Vec<_> = bodies.iter().map(Vec::as_slice).collect();

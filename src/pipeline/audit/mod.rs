@@ -5,7 +5,7 @@
 //! - [`correlate`]: joins the records of one event, in any order, within bounds
 //! - [`event`]: an event while it is joined, and what its records promise
 //! - [`fields`]: `key=value`, quoted, hex, nested
-//! - [`execve`]: exact arguments from EXECVE records
+//! - [`execve`]: exact arguments from EXECVE records; `arguments`: of one that has them all in order
 //! - [`auoms`]: Microsoft's agent, which joins a start's records itself and writes one
 //! - [`syscall`]: the fields of a SYSCALL record
 //! - [`records`]: the fields of a record about an authentication
@@ -19,6 +19,7 @@
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
 //! without saying so.
 
+mod arguments;
 mod auoms;
 pub mod classify;
 pub mod correlate;

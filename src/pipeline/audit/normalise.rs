@@ -43,8 +43,7 @@ pub fn process<'b>(
     completeness.args_missing = arguments.missing;
     let cwd = event
         .body(RecordType::CWD)
-        .and_then(|body| Fields::find(body, b"cwd"))
-        .and_then(|raw| raw.decode_some(bump));
+        .and_then(|body| working_directory(body, bump));
     Some(Process {
         uid: EventUid::of("process", host, event.stamp),
         host,
@@ -54,6 +53,7 @@ pub fn process<'b>(
         exe: call.exe.and_then(|raw| raw.decode_some(bump)),
         comm: call.comm.and_then(|raw| raw.decode_some(bump)),
         argv: arguments.list,
+        joined: arguments.joined,
         cwd,
         user: call.user,
         effective_user: call.effective_user,
@@ -67,6 +67,17 @@ pub fn process<'b>(
         exit: call.exit,
         completeness,
     })
+}
+
+/// Where a CWD record says that it was.
+fn working_directory<'b>(body: &'b [u8], bump: &'b Bump) -> Option<&'b [u8]> {
+    // All that the record holds, nearly always.
+    if let Some(text) = body.strip_prefix(b"cwd=\"")
+        && let Some(end) = memchr::memchr(b'"', text)
+    {
+        return Some(&text[..end]);
+    }
+    Fields::find(body, b"cwd").and_then(|raw| raw.decode_some(bump))
 }
 
 /// Every record of the event with every field decoded, and what it was about.

@@ -5,9 +5,9 @@
 
 use bumpalo::Bump;
 
-use crate::model::Stamp;
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::process::Account;
+use crate::model::{Stamp, hexadecimal};
 
 use super::fields::{Field, Fields, Raw};
 use super::keys as key;
@@ -27,12 +27,7 @@ pub fn keys<'b>(raw: Option<Raw<'b>>, bump: &'b Bump) -> &'b [&'b [u8]] {
 
 /// An argument of a system call, in hexadecimal digits.
 pub fn hexadecimal(raw: Raw<'_>) -> Option<u64> {
-    let text = raw.text();
-    if text.is_empty() || text.len() > 16 {
-        return None;
-    }
-    let digit = |value: u64, b: &u8| Some(value << 4 | (*b as char).to_digit(16)? as u64);
-    text.iter().try_fold(0, digit)
+    hexadecimal::number(raw.text())
 }
 
 pub fn some(raw: Raw<'_>) -> Option<&[u8]> {

@@ -6,12 +6,12 @@
 
 use bumpalo::Bump;
 
-use crate::model::eight;
 use crate::model::process::Account;
+use crate::model::{eight, hexadecimal, sixteen};
 
 use super::fields::{Field, Fields, Raw};
 use super::keys as key;
-use super::records::{hexadecimal, keys, name, some};
+use super::records::{keys, name, some};
 
 /// A SYSCALL record, with the names of its ENRICHED part.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Syscall<'a> {
     /// Its name, where the record gives one (ENRICHED, or ausearch's interpretation).
     pub call_name: Option<&'a [u8]>,
     pub is_uring: bool,
-    arguments: [Option<Raw<'a>>; 4],
+    arguments: [Option<&'a [u8]>; 4],
     pub success: Option<bool>,
     pub exit: Option<i64>,
     pub pid: Option<u32>,
@@ -48,25 +48,32 @@ impl<'a> Syscall<'a> {
         call
     }
 
-    /// The fields that only have numbers and plain words, and the text behind them; `None` where one is
-    /// not where the kernel writes it.
+    /// The fields up to `comm=`, which only have numbers and plain words, what comes behind them as far
+    /// as it is in order, and the text behind that; `None` where one is not where the kernel writes it.
     fn in_order(body: &'a [u8]) -> Option<(Syscall<'a>, &'a [u8])> {
         let mut row = Row { rest: body };
         let mut call = Syscall {
-            arch: row.word(b"arch=").map(Raw::Bare),
+            arch: Some(Raw::Bare(row.word(b"arch=")?)),
             ..Syscall::default()
         };
-        call.arch?;
         // What is no number of a call is told as its name.
         call.number = Some(row.id(b" syscall=")??);
-        row.word(b" per=");
+        if row.rest.starts_with(b" per=") {
+            row.word(b" per=")?;
+        }
         if let Some(success) = row.word(b" success=") {
             call.success = Some(success == b"yes");
-            call.exit = Raw::Bare(row.word(b" exit=")?).number();
+            call.exit = match row.word(b" exit=")? {
+                b"0" => Some(0),
+                exit => Raw::Bare(exit).number(),
+            };
         }
-        for (i, name) in [b" a0=", b" a1=", b" a2=", b" a3="].into_iter().enumerate() {
-            call.arguments[i] = Some(Raw::Bare(row.word(name)?));
-        }
+        call.arguments = [
+            Some(row.word(b" a0=")?),
+            Some(row.word(b" a1=")?),
+            Some(row.word(b" a2=")?),
+            Some(row.word(b" a3=")?),
+        ];
         row.id(b" items=")?;
         call.ppid = row.id(b" ppid=")?;
         call.pid = row.id(b" pid=")?;
@@ -81,6 +88,15 @@ impl<'a> Syscall<'a> {
         row.id(b" fsgid=")?;
         call.tty = some(Raw::Bare(row.word(b" tty=")?));
         call.session = row.id(b" ses=")?;
+        // Whatever is not so is read by its name.
+        if let Some(comm) = row.quoted(b" comm=\"") {
+            call.comm = Some(Raw::Quoted(comm));
+            if let Some(exe) = row.quoted(b" exe=\"") {
+                call.exe = Some(Raw::Quoted(exe));
+                row.skip(b" subj=");
+                call.key = row.quoted(b" key=\"").map(Raw::Quoted);
+            }
+        }
         Some((call, row.rest))
     }
 
@@ -92,10 +108,10 @@ impl<'a> Syscall<'a> {
                 None => self.call_name = some(raw),
             },
             key::URING_OP => (self.is_uring, self.number) = (true, raw.id()),
-            key::A0 => self.arguments[0] = Some(raw),
-            key::A1 => self.arguments[1] = Some(raw),
-            key::A2 => self.arguments[2] = Some(raw),
-            key::A3 => self.arguments[3] = Some(raw),
+            key::A0 => self.arguments[0] = Some(raw.text()),
+            key::A1 => self.arguments[1] = Some(raw.text()),
+            key::A2 => self.arguments[2] = Some(raw.text()),
+            key::A3 => self.arguments[3] = Some(raw.text()),
             key::SUCCESS => self.success = Some(raw.text() == b"yes"),
             key::EXIT => self.exit = raw.number(),
             key::PPID => self.ppid = raw.id(),
@@ -122,7 +138,7 @@ impl<'a> Syscall<'a> {
 
     /// The first four arguments, as far as they are numbers.
     pub fn arguments(&self) -> [Option<u64>; 4] {
-        self.arguments.map(|raw| hexadecimal(raw?))
+        self.arguments.map(|text| hexadecimal::number(text?))
     }
 
     /// The keys of the rules that matched; several are parted by 0x01 (kernel/audit.c, audit_log_key
@@ -140,46 +156,96 @@ struct Row<'a> {
     rest: &'a [u8],
 }
 
+/// A name with what is mostly behind it. The text behind the fields of numbers is longer than that; where
+/// it is not, they are read by their names.
+const NEAR: usize = 32;
+
 impl<'a> Row<'a> {
+    #[inline(always)]
+    fn near(&self, name: &[u8]) -> Option<&'a [u8; NEAR]> {
+        let near = self.rest.first_chunk::<NEAR>()?;
+        near.starts_with(name).then_some(near)
+    }
+
     /// A value without quotes, where the field of this name is next.
     #[inline(always)]
-    fn word(&mut self, name: &[u8]) -> Option<&'a [u8]> {
-        let text = self.rest.strip_prefix(name)?;
-        let mut end = 0;
+    fn word<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a [u8]> {
+        let near = self.near(name)?;
+        if matches!(near[N], b'"' | b'\'' | b'{') {
+            return None;
+        }
+        let mut value = [0; 16];
+        value.copy_from_slice(&near[N..N + 16]);
+        let end = match sixteen::before(sixteen::blanks(value)) {
+            0 => return None,
+            16 => Row::far_end(self.rest, N + 16),
+            length => N + length,
+        };
+        let value = self.rest.get(N..end)?;
+        self.rest = &self.rest[end..];
+        Some(value)
+    }
+
+    /// Goes past a value without quotes, where the field of this name is next.
+    #[inline(always)]
+    fn skip<const N: usize>(&mut self, name: &[u8; N]) {
+        let before = self.rest;
+        if self.word(name).is_some() && !matches!(self.rest.first(), Some(b' ' | 0x1D)) {
+            self.rest = before;
+        }
+    }
+
+    #[inline(never)]
+    fn far_end(text: &[u8], from: usize) -> usize {
+        let rest = text[from..].iter();
+        from + rest.take_while(|b| **b > b' ').count()
+    }
+
+    /// A value in quotes, where the field of this name, which ends with the first quote, is next.
+    #[inline(always)]
+    fn quoted<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a [u8]> {
+        if !self.rest.starts_with(name) {
+            return None;
+        }
+        let mut end = N;
         loop {
-            let spaces = eight::below(eight::load(text, end), 0x21);
-            end += eight::before(spaces);
-            if spaces != 0 {
+            let bytes = *self.rest.get(end..)?.first_chunk::<16>()?;
+            let length = sixteen::before(sixteen::equal(bytes, b'"'));
+            end += length;
+            if length < 16 {
                 break;
             }
         }
-        let end = end.min(text.len());
-        let value = &text[..end];
-        if matches!(value.first(), None | Some(b'"' | b'\'' | b'{')) {
-            return None;
-        }
-        self.rest = &text[end..];
+        let value = self.rest.get(N..end)?;
+        self.rest = &self.rest[end + 1..];
         Some(value)
     }
 
     /// An id, where the field of this name is next; `Some(None)` for one that is unset.
     #[inline(always)]
-    fn id(&mut self, name: &[u8]) -> Option<Option<u32>> {
-        let text = self.rest.strip_prefix(name)?;
-        let (mut value, mut digits) = eight::number(text, 0);
-        if digits == 8 {
-            let (low, more) = eight::number(text, 8);
-            if more > 2 {
-                return None;
+    fn id<const N: usize>(&mut self, name: &[u8; N]) -> Option<Option<u32>> {
+        let near = self.near(name)?;
+        let (value, digits) = eight::number(near, N);
+        match digits {
+            0 => None,
+            8 => self.long_id(N),
+            digits if near[N + digits] <= b' ' => {
+                self.rest = &self.rest[N + digits..];
+                Some(Some(value as u32))
             }
-            value = value * [1, 10, 100][more] + low;
-            digits += more;
+            _ => None,
         }
-        if digits == 0 || text.get(digits).is_some_and(|&b| b > b' ') {
+    }
+
+    /// An id of eight digits or more: mostly one that is unset.
+    fn long_id(&mut self, from: usize) -> Option<Option<u32>> {
+        let (text, end) = (self.rest, Row::far_end(self.rest, from));
+        let id = Raw::Bare(&text[from..end]);
+        if end - from > 10 || id.number::<i64>()? < 0 {
             return None;
         }
-        self.rest = &text[digits..];
-        Some(u32::try_from(value).ok().filter(|&id| id != u32::MAX))
+        self.rest = &text[end..];
+        Some(id.id())
     }
 }
 

@@ -177,13 +177,11 @@ impl Desk {
             let facts = || with_known_names(facts::of(event, kind, bump), host, bump);
             settings.selection.choose(facts)
         };
-        if let Some(process) = normalise::process(event, cut, &host.name, bump) {
+        if let Some(mut process) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
-            let process = Process {
-                labels: &choice.labels,
-                ..with_names(process, host)
-            };
-            self.process(process, &choice, host, teller);
+            fill_in_names(&mut process, host);
+            process.labels = &choice.labels;
+            self.process(&process, &choice, host, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
@@ -210,13 +208,13 @@ impl Desk {
 
     fn process(
         &mut self,
-        process: Process<'_>,
+        process: &Process<'_>,
         choice: &Choice<'_>,
         host: &Host,
         teller: &mut Teller<'_>,
     ) {
         self.hits.clear();
-        sightings::process(teller.intel, &process, &mut self.hits);
+        sightings::process(teller.intel, process, &mut self.hits);
         let hits = &self.hits;
         teller.tell_chosen(
             choice,
@@ -224,11 +222,11 @@ impl Desk {
             Kind::Process,
             &host.bytes,
             |out, schema| {
-                encode::process(out, schema, &process, hits);
+                encode::process(out, schema, process, hits);
             },
         );
         if !self.hits.is_empty() {
-            self.sighted(teller, |hits| alerts::of_process(&process, hits));
+            self.sighted(teller, |hits| alerts::of_process(process, hits));
             self.alerts(teller);
         }
     }
@@ -326,7 +324,7 @@ impl Desk {
 }
 
 /// Fills in the names that the record does not carry and an earlier one of the host did.
-fn with_names<'p>(mut process: Process<'p>, host: &'p Host) -> Process<'p> {
+fn fill_in_names<'p>(process: &mut Process<'p>, host: &'p Host) {
     for who in [
         &mut process.user,
         &mut process.effective_user,
@@ -336,5 +334,4 @@ fn with_names<'p>(mut process: Process<'p>, host: &'p Host) -> Process<'p> {
             .name
             .or_else(|| who.id.and_then(|id| host.names.get(id)));
     }
-    process
 }

@@ -9,6 +9,7 @@ use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
 use super::super::common::missing;
 pub use super::super::common::{file_name, write_stamp};
 use super::super::json::{Object, string};
+use super::origin;
 
 /// The members that a class and an activity always have, as one text. The type is 100 × class + activity,
 /// and is called by the schema's name of the activity: `Other` for 99, whatever it is called here.
@@ -30,12 +31,19 @@ macro_rules! head {
 }
 pub(super) use head;
 
-/// `"product":{…},"version":…`, the same in every document.
-const PRODUCT: &str = concat!(
-    r#""product":{"name":"trailhound","vendor_name":"trailhound","version":""#,
-    env!("CARGO_PKG_VERSION"),
-    r#""},"version":"1.8.0""#
-);
+/// `"product":{…},"version":…`, the same in every document, between two texts.
+macro_rules! product {
+    ($before:expr, $after:expr) => {
+        concat!(
+            $before,
+            r#""product":{"name":"trailhound","vendor_name":"trailhound","version":""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""},"version":"1.8.0""#,
+            $after
+        )
+    };
+}
+pub(super) use product;
 
 /// `metadata` of an event that has a kernel stamp.
 pub fn metadata(
@@ -45,11 +53,8 @@ pub fn metadata(
     more: impl FnOnce(&mut Object<'_>),
 ) {
     o.object("metadata", |m| {
-        m.raw(PRODUCT);
-        let hex = uid.to_hex();
-        m.plain("uid", std::str::from_utf8(&hex).unwrap_or_default());
-        m.raw(r#""log_name":"audit""#);
-        m.text_of("original_event_uid", |out| write_stamp(out, stamp));
+        m.raw(product!("", ""));
+        m.text_of("uid", |out| origin::write(out, uid, stamp));
         more(m);
     });
 }
@@ -57,7 +62,7 @@ pub fn metadata(
 /// `metadata` of an event that has none.
 pub fn plain_metadata(o: &mut Object<'_>, uid: EventUid, more: impl FnOnce(&mut Object<'_>)) {
     o.object("metadata", |m| {
-        m.raw(PRODUCT);
+        m.raw(product!("", ""));
         let hex = uid.to_hex();
         m.plain("uid", std::str::from_utf8(&hex).unwrap_or_default());
         more(m);

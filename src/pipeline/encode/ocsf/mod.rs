@@ -14,6 +14,7 @@ pub mod flow;
 mod kernel;
 pub mod logon;
 mod network;
+mod origin;
 pub mod process;
 mod system;
 mod task;
