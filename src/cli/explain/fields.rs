@@ -95,7 +95,7 @@ impl<'a> FieldsShown<'_, 'a> {
             Raw::Bare(text) if is_encoded(self.kind, field.key, field.word) => {
                 let decoded = field.raw.decode(self.bump);
                 let same = std::ptr::eq(decoded, text);
-                (!same).then(|| self.from_hex(field.key, decoded, meaning))
+                (!same).then(|| self.decoded_hex(field.key, decoded, meaning))
             }
             _ => None,
         }
@@ -107,7 +107,7 @@ impl<'a> FieldsShown<'_, 'a> {
         (self.kind == RecordType::EXECVE).then(|| short(argument, 40))
     }
 
-    fn from_hex(&self, key: &[u8], decoded: &[u8], meaning: Option<Meaning<'_>>) -> String {
+    fn decoded_hex(&self, key: &[u8], decoded: &[u8], meaning: Option<Meaning<'_>>) -> String {
         match meaning {
             Some(Meaning::Title(title)) if title.contains(&0) => {
                 let title = title.strip_suffix(b"\0").unwrap_or(title);
