@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-use super::sixteen;
+use super::hexadecimal;
 
 /// A key of at most eight bytes as a number; 0 for a longer one.
 pub const fn word(key: &[u8]) -> u64 {
@@ -106,7 +106,10 @@ pub fn decode_hex<'b>(text: &[u8], bump: &'b Bump) -> Option<&'b [u8]> {
     let (chunks, rest) = text.as_chunks::<16>();
     let mut bytes = BumpVec::with_capacity_in(text.len() / 2, bump);
     for chunk in chunks {
-        bytes.extend_from_slice_copy(&sixteen::from_hex(*chunk)?);
+        let (eight, 16) = hexadecimal::bytes(*chunk) else {
+            return None;
+        };
+        bytes.extend_from_slice_copy(&eight);
     }
     let mut last = [0; 8];
     let last = &mut last[..rest.len() / 2];

@@ -9,11 +9,15 @@ use crate::model::process::Cut;
 use crate::pipeline::audit::event::{Event, Readiness};
 use crate::pipeline::audit::execve;
 use crate::pipeline::audit::fields::Fields;
+use crate::pipeline::audit::normalise;
 use crate::pipeline::audit::record_types::RecordType;
 
 /// Why it went, as one sentence.
 pub(super) fn why(event: &Event, cut: Option<Cut>, ended: bool) -> String {
-    match cut {
+    let bump = Bump::new();
+    // auoms joins an event itself, and says what it did not get.
+    let at_source = || normalise::process(event, None, "", &bump)?.completeness.cut;
+    match cut.or_else(at_source) {
         Some(cut) => format!(
             "incomplete: {}; missing: {}",
             match cut {
@@ -36,6 +40,12 @@ fn proof(event: &Event, ended: bool) -> &'static str {
         _ if ended && event.is_lone() => {
             "records that need no SYSCALL; the input ended while one could have followed"
         }
+        _ if event.kinds().any(|kind| kind == RecordType::EOE) => match ended {
+            true => {
+                "nothing is missing; lines of this host may come behind EOE, and the input ended"
+            }
+            false => "nothing is missing, and nothing came behind EOE in the time to settle",
+        },
         _ if ended => "nothing is missing; the input ended while companions could have followed",
         _ if event.is_lone() => {
             "records that need no SYSCALL, and none followed in the time to settle"
@@ -73,7 +83,11 @@ fn promises(event: &Event) -> String {
 fn missing(event: &Event, cut: Cut) -> String {
     let what = event.completeness(Some(cut));
     let bump = Bump::new();
-    let arguments = execve::assemble(event.bodies(RecordType::EXECVE), &bump);
+    let arguments = match cut {
+        Cut::Source => normalise::process(event, None, "", &bump)
+            .map_or(0, |process| process.completeness.args_missing),
+        _ => execve::assemble(event.bodies(RecordType::EXECVE), &bump).missing,
+    };
     let mut all = Vec::new();
     if what.no_syscall {
         all.push("SYSCALL".to_owned());
@@ -81,10 +95,10 @@ fn missing(event: &Event, cut: Cut) -> String {
     if what.no_execve {
         all.push("EXECVE".to_owned());
     }
-    if arguments.missing > 0 {
+    if arguments > 0 {
+        let many = if arguments == 1 { "" } else { "s" };
         all.push(format!(
-            "{} arguments (the line or a line of them was cut or lost)",
-            arguments.missing
+            "{arguments} argument{many} (the line or a line of them was cut or lost)"
         ));
     }
     if what.paths_missing > 0 {

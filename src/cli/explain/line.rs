@@ -1,20 +1,20 @@
 //! One record for people: its type, its time, and every field as written, as decoded, and why so.
 //!
-//! Place in the flow: a [`Record`] that the lane read → text. Fields are those of [`Fields`], decoding is
-//! `normalise`'s, meanings are `interpret`'s: none is made here.
+//! Place in the flow: a [`Record`] that the lane read → text. Its fields are [`super::fields`]' to tell.
 
 use std::fmt::Write;
 
 use bumpalo::Bump;
 use chrono::{DateTime, Utc};
 
-use super::paint::{Paint, short, visible};
+use super::fields;
+use super::paint::{Paint, short};
 use crate::pipeline::audit::classify::words;
-use crate::pipeline::audit::fields::{Field, Fields, Raw};
-use crate::pipeline::audit::interpret::{self, Call, Meaning};
+use crate::pipeline::audit::event::Event;
+use crate::pipeline::audit::fields::{Fields, Raw};
+use crate::pipeline::audit::interpret::Call;
 use crate::pipeline::audit::line::Record;
-use crate::pipeline::audit::opened::is_encoded;
-use crate::pipeline::audit::record_types::RecordType;
+use crate::pipeline::audit::normalise;
 
 /// More of a value is not shown.
 const LONGEST: usize = 160;
@@ -41,15 +41,16 @@ pub(super) fn describe(record: &Record<'_>, call: Call, paint: Paint) -> String 
         paint,
     );
     let bump = Bump::new();
-    let meanings = interpret::Record::new(record.kind, record.body, call);
-    let mut fields = FieldsShown {
-        text: &mut text,
-        kind: record.kind,
-        meanings,
-        bump: &bump,
-        paint,
-    };
-    fields.show(record.body, "");
+    match arguments_of_auoms(record) {
+        Some((before, arguments)) => {
+            fields::show(&mut text, record, before, call, paint);
+            let why = "cmdline, parted as bash would read it";
+            let said = format!("{arguments} {} {why}", paint.dim("<-"));
+            push(&mut text, "argv", &said, paint);
+            return text;
+        }
+        None => fields::show(&mut text, record, record.body, call, paint),
+    }
     let words = words::of(record.body, &bump).filter(|_| !record.kind.is_part_of_syscall());
     if let Some(words) = words {
         push(&mut text, "words", &short(words, LONGEST), paint);
@@ -60,90 +61,23 @@ pub(super) fn describe(record: &Record<'_>, call: Call, paint: Paint) -> String 
     text
 }
 
+/// auoms' own record of a program start: the body before its command line, and the arguments in that.
+fn arguments_of_auoms<'a>(record: &Record<'a>) -> Option<(&'a [u8], String)> {
+    let at = memchr::memmem::find(record.body, b" cmdline=")?;
+    let mut event = Event::default();
+    event.push(record);
+    let bump = Bump::new();
+    let argv = normalise::process(&event, None, "", &bump)?.argv;
+    let shown = argv
+        .iter()
+        .map(|word| format!("\"{}\"", short(word, LONGEST)));
+    Some((&record.body[..at], shown.collect::<Vec<_>>().join(" ")))
+}
+
 pub(super) fn push(text: &mut String, what: &str, said: &str, paint: Paint) {
     let what = paint.dim(&format!("{what:<9}"));
     // Writing into memory cannot fail.
     let _ = writeln!(text, "  {what} {said}");
-}
-
-struct FieldsShown<'t, 'a> {
-    text: &'t mut String,
-    kind: RecordType,
-    meanings: interpret::Record<'a>,
-    bump: &'a Bump,
-    paint: Paint,
-}
-
-impl<'a> FieldsShown<'_, 'a> {
-    fn show(&mut self, body: &'a [u8], indent: &str) {
-        for field in Fields::new(body) {
-            let key = short(field.key, 40);
-            if let (Raw::Nested(inner), b"msg") = (field.raw, field.key) {
-                let _ = writeln!(self.text, "    {indent}{key:<10} fields within quotes:");
-                self.show(inner, &format!("{indent}  "));
-                continue;
-            }
-            let raw = match field.raw {
-                Raw::Bare(text) => short(text, LONGEST),
-                Raw::Quoted(text) => format!("\"{}\"", short(text, LONGEST)),
-                Raw::Nested(text) => format!("{{ {} }}", short(text, LONGEST)),
-            };
-            let why = self.why(&field);
-            let line = format!("    {indent}{key:<10} {raw:<24}");
-            let line = match why {
-                Some(why) => format!("{line} {} {why}", self.paint.dim("<-")),
-                None => line.trim_end().to_owned(),
-            };
-            let _ = writeln!(self.text, "{line}");
-        }
-    }
-
-    /// What the value is, and why it was read so; nothing where it says all itself.
-    fn why(&self, field: &Field<'a>) -> Option<String> {
-        let meaning = self.meanings.meaning(field, self.bump);
-        let named = meaning.as_ref().filter(|meaning| !meaning.is_text());
-        if let Some(meaning) = named {
-            let said = short(meaning.to_string().as_bytes(), LONGEST);
-            return Some(match meaning {
-                Meaning::Name("unset") => "unset: the number for no id".to_owned(),
-                Meaning::Named(_) => format!("{said}: the record's own name for it"),
-                _ => format!("{said}: by the kernel's tables"),
-            });
-        }
-        match field.raw {
-            Raw::Quoted(text) if looks_like_hex(text) => {
-                Some("text, for it is in quotes; bare it would be hex".to_owned())
-            }
-            Raw::Bare(b"(null)" | b"(none)" | b"?") => Some("no value".to_owned()),
-            Raw::Bare(text) if is_encoded(self.kind, field.key, field.word) => {
-                let decoded = field.raw.decode(self.bump);
-                let same = std::ptr::eq(decoded, text);
-                (!same).then(|| {
-                    format!(
-                        "\"{}\": hex, for {}",
-                        short(decoded, LONGEST),
-                        cause(decoded)
-                    )
-                })
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Why the kernel wrote it in hex (kernel/audit.c, audit_string_contains_control).
-fn cause(decoded: &[u8]) -> String {
-    let odd = |b: &&u8| **b == b'"' || **b < 0x21 || **b > 0x7e;
-    match decoded.iter().find(odd) {
-        Some(b' ') => "it holds a space".to_owned(),
-        Some(b'"') => "it holds a quote".to_owned(),
-        Some(byte) => format!("it holds the byte {byte:02X}"),
-        None => "its writer encodes this field always".to_owned(),
-    }
-}
-
-fn looks_like_hex(text: &[u8]) -> bool {
-    text.len() >= 2 && text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// A quote that never closes: the line was cut there.
@@ -158,23 +92,5 @@ fn cut(body: &[u8]) -> Option<&'static str> {
             Some("msg=' does not close: the line ends within it")
         }
         _ => None,
-    }
-}
-
-/// What the envelope took off before the line, as one line.
-pub(super) fn before(value: &[u8], text: &[u8]) -> String {
-    let value = value.trim_ascii_end();
-    if value
-        .trim_ascii_start()
-        .first()
-        .is_some_and(|b| matches!(b, b'{' | b'['))
-        && !value.ends_with(text)
-    {
-        return "a document of a shipper, out of which the line was taken".to_owned();
-    }
-    match value.strip_suffix(text.trim_ascii_end()) {
-        Some([]) => "none: a bare line".to_owned(),
-        Some(head) => format!("the head \"{}\"", visible(head.trim_ascii_end())),
-        None => "a carrier, out of which the line was taken".to_owned(),
     }
 }

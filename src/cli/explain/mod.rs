@@ -12,15 +12,19 @@ use indicatif::ProgressBar;
 
 use super::Failure;
 use super::replay::open::{detect, open};
-use crate::model::{Input, Kind, Outputs, Settings, Timestamp};
+use crate::model::schema::Schemas;
+use crate::model::{Input, Kind, Outputs, Schema, Settings, Timestamp};
 use crate::pipeline::intel::IntelSet;
 use crate::pipeline::lane::Lane;
 
+mod envelope;
 mod event;
+mod fields;
 mod line;
 mod mark;
 mod paint;
 mod teller;
+mod told;
 
 use teller::Teller;
 
@@ -28,6 +32,7 @@ const AFTER_HELP: &str = "\
 Examples:
   trailhound explain /var/log/audit/audit.log | less
   ausearch --raw -m EXECVE -ts recent | trailhound explain
+  trailhound explain audit.log --schema ecs
   echo 'type=CWD msg=audit(1700000000.7:1): cwd=\"/\"' | trailhound explain
 
 For each line: envelope, host, type, time, and every field as it was written, decoded, and why. For each
@@ -43,6 +48,9 @@ pub(super) struct Args {
     /// The file to explain, gzip and zstd too; '-' is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    /// The schema that events are written in: ocsf, ecs, asim
+    #[arg(long, default_value = "ocsf")]
+    schema: Schema,
     /// The host of lines that name none
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
@@ -73,6 +81,7 @@ fn explain(
 ) -> anyhow::Result<()> {
     let settings = Settings {
         kinds: Kind::ALL.into_iter().collect(),
+        schemas: Schemas::all(args.schema),
         default_host: args.host.clone(),
         ..Settings::default()
     };
@@ -82,7 +91,7 @@ fn explain(
         IntelSet::default(),
         Outputs::new(),
     );
-    let mut teller = Teller::new(colour, args.host.clone());
+    let mut teller = Teller::new(colour, args.schema, args.host.clone());
     let mut input = BufReader::new(input);
     let (mut value, mut offset, mut source) = (Vec::new(), 0, None);
     while read_line(&mut input, &mut value, most)? {

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::envelope::Envelope;
 use super::paint::{Paint, short, visible};
-use super::{event, line, mark};
-use crate::model::{OutputKind, Outputs, Reject, Stamp};
+use super::{event, line, mark, told};
+use crate::model::{OutputKind, Outputs, Reject, Schema, Stamp};
+use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::interpret::Call;
 use crate::pipeline::audit::line::{Record, locate};
 use crate::pipeline::lane::trace::Step;
@@ -29,21 +31,27 @@ enum Item {
 /// What the envelope said of the line whose records come.
 #[derive(Default)]
 struct Carried {
-    envelope: String,
     host: Option<Vec<u8>>,
     text: Vec<u8>,
+    /// Where it came, with its carrier: a refusal of these very bytes is of this line.
+    raw: (usize, usize),
+    /// How many records came out of it.
+    records: usize,
 }
 
 #[derive(Default)]
 struct Open {
     records: usize,
     call: Call,
+    /// What came under its carrier's name may be of this event too; the lane says so when it goes.
+    may_have_more: bool,
 }
 
 pub(super) struct Teller {
     paint: Paint,
+    schema: Schema,
     default_host: Option<String>,
-    value: Vec<u8>,
+    envelope: Envelope,
     carried: Carried,
     items: Vec<Item>,
     open: BTreeMap<(String, Stamp), Open>,
@@ -51,11 +59,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(colour: bool, default_host: Option<String>) -> Teller {
+    pub(super) fn new(colour: bool, schema: Schema, default_host: Option<String>) -> Teller {
         Teller {
             paint: Paint(colour),
+            schema,
             default_host,
-            value: Vec::new(),
+            envelope: Envelope::default(),
             carried: Carried::default(),
             items: Vec::new(),
             open: BTreeMap::new(),
@@ -65,7 +74,7 @@ impl Teller {
 
     /// The next input record.
     pub(super) fn begin(&mut self, number: i64, value: &[u8]) {
-        self.value = value.to_vec();
+        self.envelope = Envelope::of(value);
         self.carried = Carried::default();
         let head = self.paint.head(&format!("line {number}"));
         self.say(format!("{head}\n    | {}\n", short(value, LONGEST)));
@@ -82,9 +91,10 @@ impl Teller {
         match step {
             Step::Line(line) => {
                 self.carried = Carried {
-                    envelope: line::before(&self.value, line.text),
                     host: line.host.map(<[u8]>::to_vec),
                     text: line.text.to_vec(),
+                    raw: span(line.raw),
+                    records: 0,
                 };
             }
             Step::Record { record, host, late } => self.record(record, host, late),
@@ -95,7 +105,7 @@ impl Teller {
                 cut,
                 told,
             } => {
-                self.open.remove(&(host.to_owned(), event.stamp));
+                let open = self.open.remove(&(host.to_owned(), event.stamp));
                 let head = format!("event {} of {}", event.stamp, named(host));
                 let mut text = format!("{}\n", self.paint.head(&head));
                 self.push(
@@ -103,6 +113,9 @@ impl Teller {
                     "records",
                     &types(event.records().map(|(_, name, _)| name)),
                 );
+                if let Some(said) = self.taken_over(event, open.unwrap_or_default()) {
+                    self.push(&mut text, "hosts", &said);
+                }
                 self.push(&mut text, "why", &event::why(event, cut, self.ended));
                 self.say(text);
                 self.items.push(Item::Told(told));
@@ -112,22 +125,21 @@ impl Teller {
 
     fn record(&mut self, record: &Record<'_>, host: &str, late: bool) {
         let mut text = String::new();
-        self.push(&mut text, "envelope", &self.carried.envelope);
+        self.carry(&mut text);
         let why = self.why_host(record, host);
         self.push(&mut text, "host", &format!("{}, {why}", named(host)));
         let of = (host.to_owned(), record.stamp);
         let mut open = self.open.remove(&of).unwrap_or_default();
         open.records += 1;
+        open.may_have_more |= self.carrier_has(host, record.stamp);
         let is_call = matches!(record.kind.name(), Some("SYSCALL" | "SECCOMP" | "URINGOP"));
         if is_call {
             open.call = Call::read(record.body);
         }
-        let (records, call) = (open.records, open.call);
-        text += &line::describe(record, call, self.paint);
-        let place = match records {
-            _ if late => "which has gone out".to_owned(),
-            1 => "begun by this record".to_owned(),
-            n => format!("record {n} of it"),
+        text += &line::describe(record, open.call, self.paint);
+        let place = match late {
+            true => "which has gone out".to_owned(),
+            false => self.place(&open),
         };
         if !late {
             self.open.insert(of, open);
@@ -140,6 +152,60 @@ impl Teller {
         self.say(text);
     }
 
+    /// The place of a record in its event.
+    fn place(&self, open: &Open) -> String {
+        match open.records {
+            1 if open.may_have_more => format!(
+                "begun by this record, or by those of {} with this stamp",
+                named(&self.carrier())
+            ),
+            _ if open.may_have_more => "one more record of it".to_owned(),
+            1 => "begun by this record".to_owned(),
+            n => format!("record {n} of it"),
+        }
+    }
+
+    /// The envelope of the line whose record or refusal comes.
+    fn carry(&mut self, text: &mut String) {
+        self.carried.records += 1;
+        if self.carried.records > 1 {
+            let said = "none: it stands behind another record, on one line with it";
+            return self.push(text, "envelope", said);
+        }
+        let line = &self.carried.text;
+        self.push(text, "envelope", &self.envelope.around(line));
+        if let Some(line) = self.envelope.line(line, LONGEST) {
+            self.push(text, "line", &line);
+        }
+    }
+
+    /// The name that this line's host has where no node= gives another.
+    fn carrier(&self) -> String {
+        match &self.carried.host {
+            Some(host) => String::from_utf8_lossy(host).into_owned(),
+            None => self.default_host.clone().unwrap_or_default(),
+        }
+    }
+
+    fn carrier_has(&self, host: &str, stamp: Stamp) -> bool {
+        let carrier = self.carrier();
+        carrier != host && self.open.contains_key(&(carrier, stamp))
+    }
+
+    /// Of an event that holds more than came under its host's name: where the rest came.
+    fn taken_over(&mut self, event: &Event, open: Open) -> Option<String> {
+        let rest = event.records().count().checked_sub(open.records)?;
+        let mut all = self.open.iter().filter(|_| open.may_have_more);
+        let is_it =
+            |(of, open): &(&(String, Stamp), &Open)| of.1 == event.stamp && open.records == rest;
+        let of = all.find(is_it)?.0.clone();
+        self.open.remove(&of);
+        Some(format!(
+            "{rest} of them came as records of {}, which is this host by another name",
+            named(&of.0)
+        ))
+    }
+
     /// Which word named the host; the lane has decided by it.
     fn why_host(&self, record: &Record<'_>, host: &str) -> String {
         let is = |name: &[u8]| String::from_utf8_lossy(name) == host;
@@ -147,7 +213,7 @@ impl Teller {
         if record.node.is_some_and(is) {
             "by node= in the line".to_owned()
         } else if carried.is_some_and(is) {
-            "by the envelope".to_owned()
+            self.envelope.host(host, &self.carried.text)
         } else if self.default_host.as_deref() == Some(host) {
             "by --host".to_owned()
         } else if host.is_empty() {
@@ -159,15 +225,18 @@ impl Teller {
 
     fn refused(&mut self, reject: Reject, raw: &[u8]) {
         let mut text = String::new();
+        let is_of_line = !matches!(reject, Reject::BadJson | Reject::NoLine)
+            && self.carried.raw == span(raw)
+            && !self.carried.text.is_empty();
         // A late record has said it already.
-        if !self.carried.text.is_empty() && reject != Reject::Late {
-            self.push(&mut text, "envelope", &self.carried.envelope);
+        if is_of_line && reject != Reject::Late {
+            self.carry(&mut text);
         }
         let said = format!("{}: {}", reject.as_str(), reject.explain());
         let said = self.paint.wrong(&said);
         self.push(&mut text, "refused", &said);
         match reject {
-            Reject::NotAudit | Reject::BadStamp => {
+            Reject::NotAudit | Reject::BadStamp if is_of_line => {
                 if let Some((offset, expected)) = locate(&self.carried.text) {
                     text += &mark::at(&self.carried.text, offset, expected, self.paint);
                 }
@@ -189,6 +258,12 @@ impl Teller {
     /// Writes what was said, with the outputs in their places.
     pub(super) fn end(&mut self, out: &Outputs, to: &mut impl Write) -> io::Result<()> {
         let mut next = 0;
+        if self.items.len() == 1 && out.is_empty() && !self.ended {
+            let mut text = String::new();
+            let said = "no line in it: the names of columns, or an empty list";
+            self.push(&mut text, "nothing", said);
+            self.say(text);
+        }
         for item in std::mem::take(&mut self.items) {
             match item {
                 Item::Text(text) => to.write_all(text.as_bytes())?,
@@ -206,7 +281,11 @@ impl Teller {
         let mut text = String::new();
         for output in out.iter().skip(told.start).take(told.len()) {
             if let OutputKind::Event(kind) = output.kind {
-                let said = format!("{} {}", kind.as_str(), summary(output.value));
+                let said = format!(
+                    "{} {}",
+                    kind.as_str(),
+                    told::summary(output.value, self.schema)
+                );
                 self.push(&mut text, "told", &said);
             }
         }
@@ -220,6 +299,10 @@ impl Teller {
     fn say(&mut self, text: String) {
         self.items.push(Item::Text(text));
     }
+}
+
+fn span(bytes: &[u8]) -> (usize, usize) {
+    (bytes.as_ptr() as usize, bytes.len())
 }
 
 fn named(host: &str) -> String {
@@ -255,22 +338,4 @@ fn broken_json(raw: &[u8]) -> Option<usize> {
         .map(<[u8]>::len)
         .sum();
     Some(before + error.column().saturating_sub(1))
-}
-
-/// The id and the gist of a document.
-fn summary(document: &[u8]) -> String {
-    let Ok(document) = serde_json::from_slice::<serde_json::Value>(document) else {
-        return String::new();
-    };
-    let at = |path: &str| document.pointer(path).and_then(|value| value.as_str());
-    let id = at("/metadata/uid").unwrap_or("?");
-    let what = at("/type_name").unwrap_or("an event");
-    let gist = at("/message")
-        .or_else(|| at("/process/cmd_line"))
-        .or_else(|| at("/user/name"))
-        .or_else(|| at("/metadata/event_code"))
-        .unwrap_or_default();
-    let status = at("/status").filter(|status| *status == "Failure");
-    let status = status.map_or(String::new(), |status| format!(", {status}"));
-    format!("{id}: {what}{status}: {}", short(gist.as_bytes(), 100))
 }

@@ -60,6 +60,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Goes past the first bytes of the body.
+    pub fn advance(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+
     /// Whether there may be words that belong to no field, up to the field that was read last; false is
     /// certain.
     pub fn has_words(&self) -> bool {

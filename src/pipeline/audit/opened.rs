@@ -14,6 +14,7 @@ use super::event::{Event, RecordParts};
 use super::fields::{Field, Fields, Raw, decode_hex, word};
 use super::keys as key;
 use super::record_types::RecordType;
+use super::syscall::Syscall;
 
 /// A record and its fields.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,11 @@ pub struct Opened<'b> {
     /// The type as written.
     pub name: &'b [u8],
     pub body: &'b [u8],
-    /// In order; those of a `msg='…'` stand in its place.
+    /// Of a SYSCALL record, what it says.
+    pub call: Option<&'b Syscall<'b>>,
+    /// As [`AuditRecord::row`](crate::model::audit::AuditRecord::row).
+    pub row: &'b [Within<'b>],
+    /// The other fields, in order; those of a `msg='…'` stand in its place.
     pub fields: &'b [AuditField<'b>],
     /// What the first field that tells of success says.
     pub success: Option<bool>,
@@ -36,15 +41,23 @@ impl<'b> Opened<'b> {
             kind,
             name,
             body,
-            fields,
+            mut fields,
         } = record;
+        let (mut call, mut row): (_, &[Within<'_>]) = (None, &[]);
+        if kind == RecordType::SYSCALL {
+            let (read, values, rest) = Syscall::open(body, bump);
+            fields.advance(body.len() - rest.len());
+            (call, row) = (Some(&*bump.alloc(read)), values);
+        }
         // The shortest fields have four bytes with the space behind.
         let some = (body.len() / 4).min(32);
         let mut open = Open {
             kind,
             bump,
             fields: BumpVec::with_capacity_in(some, bump),
-            success: None,
+            success: call
+                .filter(|_| !row.is_empty())
+                .and_then(|call| call.success),
             has_words: false,
         };
         open.read(fields, false);
@@ -52,6 +65,8 @@ impl<'b> Opened<'b> {
             kind,
             name,
             body,
+            call,
+            row,
             fields: open.fields.into_bump_slice(),
             success: open.success,
             has_words: open.has_words,

@@ -5,9 +5,11 @@
 //! they are read by it; where a record has another, by their names. It refuses to know what a call does.
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 
+use crate::model::audit::ROW;
 use crate::model::process::Account;
-use crate::model::{eight, hexadecimal, sixteen};
+use crate::model::{Within, eight, hexadecimal, sixteen};
 
 use super::fields::{Field, Fields, Raw};
 use super::keys as key;
@@ -42,16 +44,52 @@ pub struct Syscall<'a> {
 impl<'a> Syscall<'a> {
     pub fn read(body: &'a [u8]) -> Syscall<'a> {
         let (mut call, rest) = Syscall::in_order(body).unwrap_or((Syscall::default(), body));
-        for Field { word, raw, .. } in Fields::new(rest) {
-            call.take(word, raw);
-        }
+        call.take_all(rest);
         call
     }
 
-    /// The fields up to `comm=`, which only have numbers and plain words, what comes behind them as far
-    /// as it is in order, and the text behind that; `None` where one is not where the kernel writes it.
+    /// As [`Syscall::read`], with the values of [`ROW`] and what stands behind them, where the record
+    /// begins with just these and JSON can hold them as they are; else with no values and all of it.
+    pub fn open<'b>(body: &'a [u8], bump: &'b Bump) -> (Syscall<'a>, &'b [Within<'a>], &'a [u8]) {
+        let mut values = BumpVec::with_capacity_in(ROW.len() + 1, bump);
+        let mut row = Row {
+            rest: body,
+            each: |value| values.push(value),
+        };
+        let Some(mut call) = Syscall::numbers(&mut row) else {
+            return (Syscall::read(body), &[], body);
+        };
+        let behind = row.rest;
+        call.names(&mut row);
+        call.take_all(row.rest);
+        let text = &body[..body.len() - behind.len()];
+        if values.len() != ROW.len() || !sixteen::is_plain(text) {
+            return (call, &[], body);
+        }
+        (call, values.into_bump_slice(), behind)
+    }
+
+    /// What is in order, and the text behind that; `None` where it does not begin so.
     fn in_order(body: &'a [u8]) -> Option<(Syscall<'a>, &'a [u8])> {
-        let mut row = Row { rest: body };
+        let mut row = Row {
+            rest: body,
+            each: |_| {},
+        };
+        let mut call = Syscall::numbers(&mut row)?;
+        call.names(&mut row);
+        Some((call, row.rest))
+    }
+
+    fn take_all(&mut self, rest: &'a [u8]) {
+        for Field { word, raw, .. } in Fields::new(rest) {
+            self.take(word, raw);
+        }
+    }
+
+    /// The fields up to `comm=`, which only have numbers and plain words; `None` where one is not where
+    /// the kernel writes it.
+    #[inline(always)]
+    fn numbers(row: &mut Row<'a, impl FnMut(Within<'a>)>) -> Option<Syscall<'a>> {
         let mut call = Syscall {
             arch: Some(Raw::Bare(row.word(b"arch=")?)),
             ..Syscall::default()
@@ -88,16 +126,20 @@ impl<'a> Syscall<'a> {
         row.id(b" fsgid=")?;
         call.tty = some(Raw::Bare(row.word(b" tty=")?));
         call.session = row.id(b" ses=")?;
-        // Whatever is not so is read by its name.
+        Some(call)
+    }
+
+    /// What comes behind them, as far as it is in order; whatever is not so is read by its name.
+    #[inline(always)]
+    fn names(&mut self, row: &mut Row<'a, impl FnMut(Within<'a>)>) {
         if let Some(comm) = row.quoted(b" comm=\"") {
-            call.comm = Some(Raw::Quoted(comm));
+            self.comm = Some(Raw::Quoted(comm));
             if let Some(exe) = row.quoted(b" exe=\"") {
-                call.exe = Some(Raw::Quoted(exe));
+                self.exe = Some(Raw::Quoted(exe));
                 row.skip(b" subj=");
-                call.key = row.quoted(b" key=\"").map(Raw::Quoted);
+                self.key = row.quoted(b" key=\"").map(Raw::Quoted);
             }
         }
-        Some((call, row.rest))
     }
 
     fn take(&mut self, word: u64, raw: Raw<'a>) {
@@ -151,16 +193,17 @@ impl<'a> Syscall<'a> {
     }
 }
 
-/// Fields read one after the other.
-struct Row<'a> {
+/// Fields read one after the other, each value given on.
+struct Row<'a, F: FnMut(Within<'a>)> {
     rest: &'a [u8],
+    each: F,
 }
 
 /// A name with what is mostly behind it. The text behind the fields of numbers is longer than that; where
 /// it is not, they are read by their names.
 const NEAR: usize = 32;
 
-impl<'a> Row<'a> {
+impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
     #[inline(always)]
     fn near(&self, name: &[u8]) -> Option<&'a [u8; NEAR]> {
         let near = self.rest.first_chunk::<NEAR>()?;
@@ -178,10 +221,15 @@ impl<'a> Row<'a> {
         value.copy_from_slice(&near[N..N + 16]);
         let end = match sixteen::before(sixteen::blanks(value)) {
             0 => return None,
-            16 => Row::far_end(self.rest, N + 16),
+            16 => far_end(self.rest, N + 16),
             length => N + length,
         };
         let value = self.rest.get(N..end)?;
+        // Of old programs, and no part of the value ([`Fields`]).
+        if matches!(value, [.., b')' | b','] if !value.contains(&b'(')) {
+            return None;
+        }
+        (self.each)(Within::new(&self.rest[N..], value.len()));
         self.rest = &self.rest[end..];
         Some(value)
     }
@@ -193,12 +241,6 @@ impl<'a> Row<'a> {
         if self.word(name).is_some() && !matches!(self.rest.first(), Some(b' ' | 0x1D)) {
             self.rest = before;
         }
-    }
-
-    #[inline(never)]
-    fn far_end(text: &[u8], from: usize) -> usize {
-        let rest = text[from..].iter();
-        from + rest.take_while(|b| **b > b' ').count()
     }
 
     /// A value in quotes, where the field of this name, which ends with the first quote, is next.
@@ -230,6 +272,7 @@ impl<'a> Row<'a> {
             0 => None,
             8 => self.long_id(N),
             digits if near[N + digits] <= b' ' => {
+                (self.each)(Within::new(&self.rest[N..], digits));
                 self.rest = &self.rest[N + digits..];
                 Some(Some(value as u32))
             }
@@ -239,14 +282,21 @@ impl<'a> Row<'a> {
 
     /// An id of eight digits or more: mostly one that is unset.
     fn long_id(&mut self, from: usize) -> Option<Option<u32>> {
-        let (text, end) = (self.rest, Row::far_end(self.rest, from));
+        let (text, end) = (self.rest, far_end(self.rest, from));
         let id = Raw::Bare(&text[from..end]);
         if end - from > 10 || id.number::<i64>()? < 0 {
             return None;
         }
+        (self.each)(Within::new(&text[from..], end - from));
         self.rest = &text[end..];
         Some(id.id())
     }
+}
+
+#[inline(never)]
+fn far_end(text: &[u8], from: usize) -> usize {
+    let rest = text[from..].iter();
+    from + rest.take_while(|b| **b > b' ').count()
 }
 
 #[cfg(test)]
@@ -285,12 +335,12 @@ mod tests {
         assert_eq!(call.keys(&bump), [b"exec".as_slice(), b"set"]);
     }
 
-    const ORDER: &str = "arch=c000003e syscall=59 per=400000 success=yes exit=-13 a0=1 a1=2f a2=7ffe a3=8 items=2 ppid=7 pid=8 auid=4294967295 uid=0 gid=1 euid=2 suid=3 fsuid=4 egid=5 sgid=6 fsgid=7 tty=(none) ses=12345678 comm=\"id\" exe=\"/usr/bin/id\" key=(null)";
+    const ORDER: &str = "arch=c000003e syscall=59 per=400000 success=yes exit=-13 a0=1 a1=2f a2=7ffe a3=8 items=2 ppid=7 pid=8 auid=4294967295 uid=0 gid=1 euid=2 suid=3 fsuid=4 egid=5 sgid=6 fsgid=7 tty=(none) ses=12345678 comm=\"id\" exe=\"/usr/bin/id\" subj=a:b key=(null)";
 
     #[test]
     fn the_order_of_the_kernel_is_read_by_order() {
         let (call, rest) = Syscall::in_order(ORDER.as_bytes()).unwrap();
-        assert!(rest.starts_with(b" comm="));
+        assert!(rest.starts_with(b" key="));
         assert_eq!((call.exit, call.session), (Some(-13), Some(12_345_678)));
     }
 
@@ -298,7 +348,8 @@ mod tests {
         /// Whatever is left out, doubled, or written otherwise: both ways say the same.
         #[test]
         fn order_and_names_say_the_same(
-            changes in prop::collection::vec((0usize..26, "|[0-9]{1,12}|-1|\"a\"|x=1|unset"), 0..3),
+            changes in prop::collection::vec((0usize..28, "|[0-9]{1,12}|-1|\"a\"|\"a b|6162|x=1|unset|none[,)]|a\x01"), 0..3),
+            behind in prop::sample::select(vec!["", " subj=a", "\x1dUID=\"root\" AUID=\"x\""]),
         ) {
             let mut fields: Vec<String> = ORDER.split(' ').map(String::from).collect();
             for (at, text) in changes {
@@ -309,7 +360,15 @@ mod tests {
                 };
             }
             fields.retain(|field| !field.is_empty());
-            let body = fields.join(" ");
+            let body = fields.join(" ") + behind;
+            let (bump, text) = (Bump::new(), body.as_bytes());
+            let (opened, row, rest) = Syscall::open(text, &bump);
+            let keys: Vec<_> = Fields::new(text).map(|field| (field.key, field.raw.text())).collect();
+            let names = ROW.iter().map(|name| name.as_bytes());
+            let mut split: Vec<_> = names.zip(row.iter().map(|value| value.text())).collect();
+            split.extend(Fields::new(rest).map(|field| (field.key, field.raw.text())));
+            prop_assert_eq!(split, keys);
+            prop_assert_eq!(format!("{opened:?}"), format!("{:?}", by_name(text)));
             let (read, named) = (Syscall::read(body.as_bytes()), by_name(body.as_bytes()));
             prop_assert_eq!(format!("{read:?}"), format!("{named:?}"));
         }

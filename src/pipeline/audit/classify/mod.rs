@@ -62,7 +62,7 @@ pub struct Facts<'b> {
 struct Found<'b> {
     first: Option<(u16, &'b Opened<'b>)>,
     subject: Option<(u16, lone::Subject, &'b Opened<'b>)>,
-    call: Option<&'b [u8]>,
+    call: Option<&'b Syscall<'b>>,
     decision: Option<(u16, Decision, &'b Opened<'b>)>,
     words: BumpVec<'b, (&'b [u8], &'b [u8])>,
     anomaly: bool,
@@ -91,7 +91,11 @@ impl<'b> Found<'b> {
                 found.first = Some((number, record));
             }
             match number {
-                SYSCALL | URINGOP => found.call = found.call.or(Some(record.body)),
+                SYSCALL => found.call = found.call.or(record.call),
+                URINGOP if found.call.is_none() => {
+                    found.call = Some(bump.alloc(Syscall::read(record.body)));
+                }
+                URINGOP => {}
                 // The other parts of a system call.
                 1302..=1304 | 1306..=1323 | 1327 | 1337 => {}
                 _ => found.take(number, record, bump),
@@ -118,7 +122,7 @@ impl<'b> Found<'b> {
 /// `records`: those of the event, but for EOE.
 pub fn facts<'b>(records: &'b [Opened<'b>], bump: &'b Bump) -> Facts<'b> {
     let found = Found::search(records, bump);
-    let syscall: Option<&'b Syscall<'b>> = found.call.map(|body| &*bump.alloc(Syscall::read(body)));
+    let syscall = found.call;
     let known = syscall.and_then(known);
     let call = syscall.map(|syscall| call(syscall, known));
     // Of a record that says by itself what happened; else of whatever stands alone.
