@@ -74,20 +74,37 @@ pub fn lowest(word: u64, count: usize) -> u64 {
 /// The decimal number of at most eight digits that stands at `at`, and how many digits it has.
 #[inline(always)]
 pub fn number(text: &[u8], at: usize) -> (u64, usize) {
-    // '0' to '9' are 0x30 to 0x39; no sum here carries into the next byte.
-    let values = load(text, at) ^ (ONES * b'0' as u64);
-    let others = ((values & !HIGHS).wrapping_add(ONES * 0x76) | values) & HIGHS;
-    let count = before(others);
+    let values = values(load(text, at));
+    let count = before(beyond(values, [9; 8]));
     // The last digit in the highest byte, zeros before the first.
-    let values = match count {
-        0 => return (0, 0),
-        count => values << (64 - 8 * count),
-    };
+    match count {
+        0 => (0, 0),
+        count => (of_digits(values << (64 - 8 * count)), count),
+    }
+}
+
+/// '0' to '9' as 0 to 9, and any other byte above.
+#[inline(always)]
+pub fn values(digits: u64) -> u64 {
+    digits ^ (ONES * b'0' as u64)
+}
+
+/// Marks the bytes that are above those of `most`, each of which is below 128.
+#[inline(always)]
+pub fn beyond(word: u64, most: [u8; 8]) -> u64 {
+    // No sum here carries into the next byte.
+    let room = ONES * 0x7f - u64::from_le_bytes(most);
+    ((word & !HIGHS).wrapping_add(room) | word) & HIGHS
+}
+
+/// The number of eight decimal digits, 0 to 9 each, the first in the lowest byte.
+#[inline(always)]
+pub fn of_digits(values: u64) -> u64 {
     // Pairs, then fours, then all eight.
     let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
     let fours = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);
     let eight = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(0x0000_2710_0000_0001);
-    (fours.wrapping_add(eight) >> 32, count)
+    fours.wrapping_add(eight) >> 32
 }
 
 /// The decimal digits of a number below 10^8, the first in the lowest byte, and how many they are.
@@ -132,6 +149,7 @@ mod tests {
             prop_assert_eq!(before(below(word, limit)), first(&|b| b < limit));
             prop_assert_eq!(before(equal(word, byte)), first(&|b| b == byte));
             prop_assert_eq!(before(beyond_ascii(word)), first(&|b| b >= 0x7f));
+            prop_assert_eq!(before(beyond(word, [limit - 1; 8])), first(&|b| b >= limit));
         }
 
         #[test]

@@ -79,6 +79,45 @@ pub fn is_plain(text: &[u8]) -> bool {
     special == 0 && plain(load(rest)) >= rest.len()
 }
 
+/// Where the first such byte stands in a text.
+#[inline(always)]
+pub fn find(text: &[u8], byte: u8) -> Option<usize> {
+    let (whole, rest) = text.as_chunks::<16>();
+    for (at, chunk) in whole.iter().enumerate() {
+        let before = before(equal(*chunk, byte));
+        if before < 16 {
+            return Some(16 * at + before);
+        }
+    }
+    let before = rest.iter().position(|&b| b == byte)?;
+    Some(text.len() - rest.len() + before)
+}
+
+/// Whether a text holds a byte. No branch depends on the bytes: for short texts, and what they rarely hold.
+#[inline(always)]
+pub fn has(text: &[u8], byte: u8) -> bool {
+    let is = |bytes: &[u8; 16]| u8x16::new(*bytes).simd_eq(u8x16::splat(byte));
+    let Some(last) = text.last_chunk() else {
+        return text.iter().any(|&b| b == byte);
+    };
+    let (whole, _) = text.as_chunks();
+    let found = whole.iter().fold(is(last), |found, next| found | is(next));
+    found.to_bitmask() != 0
+}
+
+/// Whether a text holds a byte up to `most`, as [`has`].
+#[inline(always)]
+pub fn has_up_to(text: &[u8], most: u8) -> bool {
+    let Some(last) = text.last_chunk() else {
+        return text.iter().any(|&b| b <= most);
+    };
+    let (whole, _) = text.as_chunks::<16>();
+    let lowest = whole.iter().fold(u8x16::new(*last), |lowest, next| {
+        lowest.min(u8x16::new(*next))
+    });
+    at_most(lowest, most).to_bitmask() != 0
+}
+
 #[inline(always)]
 fn at_most(bytes: u8x16, most: u8) -> u8x16 {
     bytes.min(u8x16::splat(most)).simd_eq(bytes)
@@ -114,6 +153,14 @@ mod tests {
             prop_assert_eq!(blanks(bytes), marked(&|b| b <= b' '));
             prop_assert_eq!(equal(bytes, byte), marked(&|b| b == byte));
             prop_assert_eq!(before(equal(bytes, byte)), bytes.iter().position(|&b| b == byte).unwrap_or(16));
+        }
+
+        #[test]
+        fn what_a_text_holds_is_found(text in prop::collection::vec(any::<u8>(), 0..70), byte: u8) {
+            let place = text.iter().position(|&b| b == byte);
+            prop_assert_eq!(find(&text, byte), place);
+            prop_assert_eq!(has(&text, byte), place.is_some());
+            prop_assert_eq!(has_up_to(&text, byte), text.iter().any(|&b| b <= byte));
         }
     }
 }

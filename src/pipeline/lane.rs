@@ -29,7 +29,7 @@ use crate::pipeline::envelope::{Line, Opener};
 use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
 
-use hosts::Hosts;
+use hosts::{Hosts, Pushed};
 use release::Desk;
 pub use saved::RestoreError;
 use trace::{Step, Trace};
@@ -134,10 +134,13 @@ impl Lane {
         state.stats.records += 1;
         state.stats.bytes += input.value.len() as u64;
         match input.source {
-            Source::Audit => opener.open(input.value, &mut |line| match line {
-                Ok(line) => state.take_line(&line, &input, call),
-                Err((reject, raw)) => state.refuse(reject, raw, &input, call),
-            }),
+            Source::Audit => match opener.bare(input.value) {
+                Some(line) => state.take_line(&line, &input, call),
+                None => opener.open(input.value, &mut |line| match line {
+                    Ok(line) => state.take_line(&line, &input, call),
+                    Err((reject, raw)) => state.refuse(reject, raw, &input, call),
+                }),
+            },
             Source::Flow => {
                 let read = flows.read(input.value, &mut |flow| {
                     state.take_flow(&flow, input.offset, call);
@@ -318,13 +321,16 @@ impl State {
         call.told(|_| Step::Record {
             record,
             host: hosts.name(host),
-            late: !pushed,
+            late: pushed == Pushed::Late,
         });
-        if !pushed {
-            return self.refuse(Reject::Late, line.raw, input, call);
+        match pushed {
+            Pushed::Late => self.refuse(Reject::Late, line.raw, input, call),
+            Pushed::Waits => {}
+            Pushed::Ripe => {
+                self.release_due(host, call);
+                self.evict(host, call);
+            }
         }
-        self.release_due(host, call);
-        self.evict(host, call);
     }
 
     fn refuse(&mut self, reject: Reject, raw: &[u8], input: &Input<'_>, call: &mut Call<'_>) {
@@ -341,6 +347,7 @@ impl State {
     }
 
     /// The host of a line that names none: the default of the settings, else the message key.
+    #[inline]
     fn unnamed_host(&mut self, input: &Input<'_>, call: &mut Call<'_>) -> usize {
         let name = match &self.settings.default_host {
             Some(name) => name.as_bytes(),

@@ -3,7 +3,7 @@
 //! Place in the flow: blocks → lane → outputs. The clock stands still here, so the result is a
 //! function of the bytes alone. It refuses to read or write anything.
 
-use memchr::memchr_iter;
+use memchr::memchr;
 
 use super::blocks::Block;
 use crate::model::{Input, Outputs, Source, Timestamp};
@@ -38,11 +38,12 @@ impl<'i> Follower<'i> {
         out: &mut Outputs,
         mut hand_on: impl FnMut(&mut Outputs) -> Result<(), E>,
     ) -> Result<(), E> {
-        let text = block.text();
-        let mut start = 0;
-        for end in memchr_iter(b'\n', text).chain(std::iter::once(text.len())) {
-            self.line(block.source, &text[start..end], out);
-            start = (end + 1).min(text.len());
+        let mut rest = block.text();
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            self.line(block.source, line, out);
             if out.bytes() >= CHUNK {
                 hand_on(out)?;
             }

@@ -124,15 +124,10 @@ impl HostBuffer {
                 self.disorder_until = self.lines + DISORDER_LINES;
                 return Push::Late;
             }
-            let mut event = spare.pop().unwrap_or_default();
-            event.stamp = record.stamp;
-            event.first_offset = arrival.offset;
-            event.age = arrival.age;
-            self.open.insert(at, event);
+            self.begin(at, record.stamp, arrival, spare);
         }
         self.proctitle |= record.kind == RecordType::PROCTITLE;
         let event = &mut self.open[at];
-        let before = event.bytes();
         if !event.push(record) {
             self.disorder_until = self.lines + DISORDER_LINES;
         }
@@ -143,8 +138,20 @@ impl HostBuffer {
             no_proctitle: !self.proctitle && self.without_proctitle >= ENOUGH,
             disorder: self.lines < self.disorder_until,
         });
-        self.bytes += event.bytes() - if found { before } else { 0 };
+        self.bytes += Event::weight(record);
         if found { Push::Joined } else { Push::New }
+    }
+
+    fn begin(&mut self, at: usize, stamp: Stamp, arrival: Arrival, spare: &mut Vec<Box<Event>>) {
+        let mut event = spare.pop().unwrap_or_default();
+        event.stamp = stamp;
+        event.first_offset = arrival.offset;
+        event.age = arrival.age;
+        if at == self.open.len() {
+            self.open.push_back(event);
+        } else {
+            self.open.insert(at, event);
+        }
     }
 
     /// An event of this stamp is open here, or went out lately.
@@ -158,6 +165,13 @@ impl HostBuffer {
         let event = self.open.remove(at)?;
         self.bytes -= event.bytes();
         Some(event)
+    }
+
+    /// Whether [`HostBuffer::pop_due`] has an event to give.
+    #[inline]
+    pub fn is_due(&self, now: Timestamp, waits: &Waits) -> bool {
+        let front = self.open.front();
+        front.is_some_and(|event| self.due(event, now, waits).is_some())
     }
 
     /// Takes out the next event that may go: the one with the lowest stamp, when its wait is over.
@@ -196,30 +210,25 @@ impl HostBuffer {
     }
 
     /// `None`: it waits on. `Some(None)`: it is whole. `Some(Some(cut))`: it goes as it is.
+    #[inline]
     fn due(&self, event: &Event, now: Timestamp, waits: &Waits) -> Option<Option<Cut>> {
-        let moved_on = self.lines - event.last_line >= WINDOW_LINES;
-        let by_host = if moved_on {
-            self.newest.since(event.stamp.time)
-        } else {
-            -1
+        let (wait, patience, cut) = match event.readiness {
+            Readiness::Whole => return Some(None),
+            Readiness::Settling if event.is_lone() => (waits.settle_ms, LONE_SETTLES, None),
+            Readiness::Settling => (waits.settle_ms, 1, None),
+            Readiness::Open => (waits.event_ms, 1, Some(Cut::TimedOut)),
         };
-        let by_arrival = now.since(event.arrived);
-        match event.readiness {
-            Readiness::Whole => Some(None),
-            Readiness::Settling => {
-                let patience = if event.is_lone() { LONE_SETTLES } else { 1 };
-                let over = by_host >= waits.settle_ms || by_arrival >= waits.settle_ms * patience;
-                over.then_some(None)
-            }
-            Readiness::Open => {
-                let over = by_host >= waits.event_ms || by_arrival >= waits.event_ms;
-                over.then_some(Some(Cut::TimedOut))
-            }
-        }
+        let moved_on = self.lines - event.last_line >= WINDOW_LINES;
+        let by_host = moved_on && self.newest.since(event.stamp.time) >= wait;
+        let over = by_host || now.since(event.arrived) >= wait * patience;
+        over.then_some(cut)
     }
 
     fn take(&mut self, at: usize) -> Option<Box<Event>> {
-        let event = self.open.remove(at)?;
+        let event = match at {
+            0 => self.open.pop_front()?,
+            at => self.open.remove(at)?,
+        };
         if event.lacks_proctitle() {
             self.without_proctitle = self.without_proctitle.saturating_add(1);
         }
@@ -248,12 +257,14 @@ impl HostBuffer {
     /// Where the event of this stamp stands, or should.
     fn place(&self, stamp: Stamp) -> (usize, bool) {
         // Most lines belong to one of the newest events.
-        let mut at = self.open.len();
-        for event in self.open.iter().rev().take(8) {
-            match event.stamp.cmp(&stamp) {
-                std::cmp::Ordering::Equal => return (at - 1, true),
-                std::cmp::Ordering::Less => return (at, false),
-                std::cmp::Ordering::Greater => at -= 1,
+        let end = self.open.len();
+        for at in (end.saturating_sub(8)..end).rev() {
+            let open = self.open[at].stamp;
+            if open == stamp {
+                return (at, true);
+            }
+            if open < stamp {
+                return (at + 1, false);
             }
         }
         match self.open.binary_search_by_key(&stamp, |event| event.stamp) {

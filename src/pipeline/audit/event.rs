@@ -3,14 +3,14 @@
 //! Place in the flow: [`super::correlate`] fills it and decides when it goes; [`super::normalise`]
 //! reads it. It copies each body once, into one buffer, and takes no field apart that it needs not.
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::model::process::{Completeness, Cut};
-use crate::model::{Stamp, Timestamp};
+use crate::model::{Stamp, Timestamp, eight, sixteen};
 
 use super::execve;
-use super::fields::{Fields, ROOM};
+use super::fields::{Fields, ROOM, word};
 use super::line::Record;
 use super::record_types::RecordType;
 
@@ -32,6 +32,9 @@ pub struct RecordParts<'e> {
     pub body: &'e [u8],
     pub fields: Fields<'e>,
 }
+
+/// Of a large event no more memory than this is kept.
+const MOST_KEPT: usize = 16 << 10;
 
 /// How far an event has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,20 +85,25 @@ pub struct Event {
 }
 
 impl Event {
-    /// Makes a used event new, keeping its memory where that is not much.
+    /// Makes a used event new, keeping its memory where that is not much. What the stamp, the arrival and
+    /// the first record set is left.
     pub fn reset(&mut self) {
-        let (mut parts, mut bytes) = (
-            std::mem::take(&mut self.parts),
-            std::mem::take(&mut self.bytes),
-        );
-        parts.clear();
-        bytes.clear();
-        bytes.shrink_to(16 << 10);
-        *self = Event {
-            parts,
-            bytes,
-            ..Event::default()
-        };
+        self.parts.clear();
+        self.bytes.clear();
+        if self.bytes.capacity() > MOST_KEPT {
+            self.bytes.shrink_to(MOST_KEPT);
+        }
+        self.roles = 0;
+        self.paths = 0;
+        self.items = 0;
+        self.started_a_program = false;
+        self.rank = 0;
+        self.arguments = execve::Tally::default();
+    }
+
+    /// Bytes that a record adds to its event.
+    pub fn weight(record: &Record<'_>) -> usize {
+        own_name(record).len() + record.body.len() + ROOM.len() + size_of::<Part>()
     }
 
     pub fn bytes(&self) -> usize {
@@ -105,61 +113,62 @@ impl Event {
     /// Adds a record. Gives false where it came before one that the kernel writes after it.
     pub fn push(&mut self, record: &Record<'_>) -> bool {
         let kind = record.kind;
-        let name = match kind {
-            RecordType::OTHER => {
-                self.bytes.extend_from_slice(record.type_name);
-                record.type_name.len() as u8
-            }
-            _ => 0,
-        };
+        let name = own_name(record);
+        if !name.is_empty() {
+            self.bytes.extend_from_slice(name);
+        }
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(record.body);
         let end = self.bytes.len() as u32;
         self.bytes.extend_from_slice(&ROOM);
         self.parts.push(Part {
             kind,
-            name,
+            name: name.len() as u8,
             start,
             end,
         });
         let Role { roles, rank } = ROLES[kind.index()];
         self.roles |= roles;
-        if kind == RecordType::SYSCALL {
-            self.items = items(record.body);
-            self.started_a_program = started_a_program(record.body);
-        }
         self.paths += (kind == RecordType::PATH) as u32;
-        if kind == RecordType::EXECVE {
-            self.arguments.add(record.body);
+        if roles & Role::PROMISES != 0 {
+            self.take_promises(kind, record.body);
         }
         let in_order = rank >= self.rank;
         self.rank = self.rank.max(rank);
         in_order
     }
 
-    fn has(&self, role: u8) -> bool {
-        self.roles & role != 0
+    fn take_promises(&mut self, kind: RecordType, body: &[u8]) {
+        if kind == RecordType::SYSCALL {
+            self.items = items(body);
+            self.started_a_program = started_a_program(body);
+        } else {
+            self.arguments.add(body);
+        }
     }
 
-    /// Decides anew how far the event has come.
+    /// Any of these roles.
+    fn has(&self, roles: u8) -> bool {
+        self.roles & roles != 0
+    }
+
+    /// Decides anew how far the event has come. It is reckoned without branches: nobody can foretell them.
     pub fn judge(&mut self, habits: Habits) {
-        self.readiness = if !self.has(Role::PART_OF_SYSCALL) {
-            // Alone so far: a SYSCALL of the same serial may follow (LOGIN, CONFIG_CHANGE, USER_*).
-            if self.has(Role::DAEMON) {
-                Readiness::Whole
-            } else {
-                Readiness::Settling
-            }
-        } else if !self.has(Role::SYSCALL)
-            || (habits.proctitle && !self.has(Role::EOE) && !self.has(Role::PROCTITLE))
-            || !self.keeps_promises()
-        {
-            Readiness::Open
-        } else if self.has(Role::EOE) && !habits.disorder && self.has_what_it_mostly_has(habits) {
-            Readiness::Whole
-        } else {
-            Readiness::Settling
+        let is_open = !self.has(Role::SYSCALL)
+            | (habits.proctitle & !self.has(Role::EOE | Role::PROCTITLE))
+            | !self.keeps_promises();
+        let is_whole = self.has(Role::EOE) & !habits.disorder & self.has_what_it_mostly_has(habits);
+        let of_syscall = match (is_open, is_whole) {
+            (true, _) => Readiness::Open,
+            (false, true) => Readiness::Whole,
+            (false, false) => Readiness::Settling,
         };
+        // Alone so far: a SYSCALL of the same serial may follow (LOGIN, CONFIG_CHANGE, USER_*).
+        let alone = match self.has(Role::DAEMON) {
+            true => Readiness::Whole,
+            false => Readiness::Settling,
+        };
+        self.readiness = if self.is_lone() { alone } else { of_syscall };
     }
 
     pub fn lacks_proctitle(&self) -> bool {
@@ -234,21 +243,29 @@ impl Event {
             true => self.arguments.is_complete(),
             false => !self.started_a_program,
         };
-        self.paths >= self.items && has_its_arguments
+        (self.paths >= self.items) & has_its_arguments
     }
 
     /// PROCTITLE where the host writes it, and CWD where there are paths (audit_alloc_name in
     /// kernel/auditsc.c takes both). A rule may exclude either, so they are waited for, not promised.
     fn has_what_it_mostly_has(&self, habits: Habits) -> bool {
-        (self.has(Role::PROCTITLE) || habits.no_proctitle)
-            && (self.items == 0 || self.has(Role::CWD))
+        (self.has(Role::PROCTITLE) | habits.no_proctitle)
+            & ((self.items == 0) | self.has(Role::CWD))
+    }
+}
+
+/// A type without a number is kept by its name.
+fn own_name<'a>(record: &Record<'a>) -> &'a [u8] {
+    match record.kind {
+        RecordType::OTHER => record.type_name,
+        _ => b"",
     }
 }
 
 /// `items=` of a SYSCALL record.
 fn items(body: &[u8]) -> u32 {
     // Behind `a0=… a1=… a2=… a3=…`, before the ids: the first `m` of the record, nearly always.
-    let near = memchr(b'm', body).and_then(|at| at.checked_sub(4));
+    let near = sixteen::find(body, b'm').and_then(|at| at.checked_sub(4));
     let near = near.filter(|&at| body[at..].starts_with(ITEMS));
     let count = near.or_else(|| memmem::find(body, ITEMS)).map(|at| {
         let digits = body[at + ITEMS.len()..].iter();
@@ -264,34 +281,36 @@ const ITEMS: &[u8] = b" items=";
 
 /// A successful execve or execveat, by architecture and number.
 fn started_a_program(body: &[u8]) -> bool {
-    let Some(rest) = body.strip_prefix(b"arch=") else {
+    // `arch=c000003e syscall=59 success=yes`
+    let Some((head, rest)) = body.split_first_chunk::<22>() else {
         return false;
     };
-    // `c000003e syscall=59 success=yes`
-    let mut words = rest.split(|&b| b == b' ');
-    let (Some(arch), Some(call), Some(success)) = (words.next(), words.next(), words.next()) else {
+    let Some(end) = rest.iter().take(11).position(|&b| b == b' ') else {
         return false;
     };
-    success == b"success=yes"
-        && call.strip_prefix(b"syscall=").is_some_and(|call| {
-            EXEC_CALLS
-                .iter()
-                .any(|(a, numbers)| *a == arch && numbers.contains(&call))
-        })
+    let (call, rest) = rest.split_at(end);
+    if !rest.starts_with(b" success=yes") || !matches!(rest.get(12), None | Some(b' ')) {
+        return false;
+    }
+    let arch = eight::load(head, 5);
+    let mut known = EXEC_CALLS.iter();
+    head.starts_with(b"arch=")
+        && head.ends_with(b" syscall=")
+        && known.any(|(known, numbers)| *known == arch && numbers.contains(&call))
 }
 
 /// execve and execveat, from the kernel's system call tables (arch/*/…/syscall*.tbl); the
 /// architectures are AUDIT_ARCH_* of include/uapi/linux/audit.h.
 #[rustfmt::skip]
-const EXEC_CALLS: &[(&[u8], &[&[u8]])] = &[
-    (b"c000003e", &[b"59", b"322", b"1073742344", b"1073742369"]), // x86-64, and x32
-    (b"40000003", &[b"11", b"358"]),  // i386
-    (b"c00000b7", &[b"221", b"281"]), // aarch64
-    (b"40000028", &[b"11", b"387"]),  // arm
-    (b"c0000015", &[b"11", b"362"]),  // ppc64le
-    (b"80000015", &[b"11", b"362"]),  // ppc64
-    (b"80000016", &[b"11", b"354"]),  // s390x
-    (b"c00000f3", &[b"221", b"281"]), // riscv64
+const EXEC_CALLS: &[(u64, &[&[u8]])] = &[
+    (word(b"c000003e"), &[b"59", b"322", b"1073742344", b"1073742369"]), // x86-64, and x32
+    (word(b"40000003"), &[b"11", b"358"]),  // i386
+    (word(b"c00000b7"), &[b"221", b"281"]), // aarch64
+    (word(b"40000028"), &[b"11", b"387"]),  // arm
+    (word(b"c0000015"), &[b"11", b"362"]),  // ppc64le
+    (word(b"80000015"), &[b"11", b"362"]),  // ppc64
+    (word(b"80000016"), &[b"11", b"354"]),  // s390x
+    (word(b"c00000f3"), &[b"221", b"281"]), // riscv64
 ];
 
 /// What records of one type say of their event: a line costs one look-up.
@@ -310,6 +329,8 @@ impl Role {
     const PROCTITLE: u8 = 16;
     const EOE: u8 = 32;
     const DAEMON: u8 = 64;
+    /// Those of records that say what else is to come.
+    const PROMISES: u8 = Role::SYSCALL | Role::EXECVE;
 
     const fn of(kind: RecordType) -> Role {
         let (own, rank) = match kind {
@@ -454,6 +475,46 @@ mod tests {
             ),
             Readiness::Open
         );
+    }
+
+    #[test]
+    fn a_program_start_is_known_by_its_call_and_success() {
+        for (body, wanted) in [
+            ("arch=c000003e syscall=59 success=yes", true),
+            ("arch=c000003e syscall=1073742344 success=yes exit=0", true),
+            ("arch=c00000b7 syscall=221 success=yes exit=0", true),
+            ("arch=c00000b7 syscall=59 success=yes exit=0", false),
+            ("arch=c000003e syscall=059 success=yes exit=0", false),
+            ("arch=c000003e syscall=59 success=no exit=-2", false),
+            ("arch=c000003e syscall=59 success=yesterday", false),
+            ("arch=c000003e syscall=59  success=yes exit=0", false),
+            ("arch=c000003e personality=8 success=yes exit=0", false),
+            ("arch=x86_64 syscall=execve success=yes exit=0", false),
+            ("arch=c000003e syscall=59", false),
+            ("", false),
+        ] {
+            assert_eq!(started_a_program(body.as_bytes()), wanted, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_used_event_is_as_a_new_one_and_weighs_what_it_took() {
+        let lines = [
+            SYSCALL,
+            "EXECVE argc=2 a0=\"a\"",
+            "AUOMS_X x",
+            "PATH item=0",
+        ];
+        let mut used = event(&lines);
+        used.reset();
+        assert_eq!(used.bytes(), 0);
+        let line = b"type=NEW msg=audit(0.000:0): x=1";
+        let record = line::read(line).unwrap();
+        let mut new = Event::default();
+        used.push(&record);
+        new.push(&record);
+        assert_eq!(format!("{used:?}"), format!("{new:?}"));
+        assert_eq!(new.bytes(), Event::weight(&record));
     }
 
     #[test]

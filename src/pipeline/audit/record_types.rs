@@ -6,15 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::word;
-
-const PATH: u64 = word(b"PATH");
-const SYSCALL: u64 = word(b"SYSCALL");
-const EXECVE: u64 = word(b"EXECVE");
-const CWD: u64 = word(b"CWD");
-const EOE: u64 = word(b"EOE");
-const SOCKADDR: u64 = word(b"SOCKADDR");
-
 /// A known record type: its place in the table of names. [`RecordType::OTHER`] is any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RecordType(u16);
@@ -65,17 +56,6 @@ impl RecordType {
     /// Reads `SYSCALL`, `1300`, or `UNKNOWN[1300]` (how ausearch and old auditds write a number that
     /// they have no name for).
     pub fn read(name: &[u8]) -> RecordType {
-        // Nine of ten lines are one of these; the rest can afford a search.
-        match word(name) {
-            PATH => return RecordType::PATH,
-            SYSCALL => return RecordType::SYSCALL,
-            EXECVE => return RecordType::EXECVE,
-            CWD => return RecordType::CWD,
-            EOE => return RecordType::EOE,
-            SOCKADDR => return RecordType::SOCKADDR,
-            _ if name == b"PROCTITLE" => return RecordType::PROCTITLE,
-            _ => {}
-        }
         if let Ok(i) = TABLE.binary_search_by(|(known, _)| known.as_bytes().cmp(name)) {
             return RecordType(i as u16);
         }
@@ -88,6 +68,14 @@ impl RecordType {
             .and_then(|digits| digits.parse::<u16>().ok())
             .and_then(|number| TABLE.iter().position(|(_, known)| *known == number))
             .map_or(RecordType::OTHER, |i| RecordType(i as u16))
+    }
+
+    /// Reads a name of at most sixteen bytes, given as a number of sixteen, the first in the lowest and
+    /// zeros behind it. `None`: it is to be searched for.
+    #[inline(always)]
+    pub fn read_short(name: u128) -> Option<RecordType> {
+        let index = SLOTS[slot(name)] as usize;
+        (SHORT[index] == name).then_some(RecordType(index as u16))
     }
 
     /// `None` for [`RecordType::OTHER`].
@@ -160,6 +148,43 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
     }
     true
 }
+
+/// Where a short name is looked for. The factor was searched for: by it no two names of the table meet.
+#[inline(always)]
+const fn slot(name: u128) -> usize {
+    let mixed = (name as u64 ^ (name >> 64) as u64).wrapping_mul(0xDC32_23EE_EA85_2F6B);
+    (mixed >> 53) as usize
+}
+
+/// The names of [`TABLE`] that fit sixteen bytes, as numbers; 0 for a longer one.
+const SHORT: [u128; 256] = {
+    let mut short = [0; 256];
+    let mut i = 0;
+    while i < TABLE.len() {
+        let name = TABLE[i].0.as_bytes();
+        let mut at = name.len();
+        while at > 0 && name.len() <= 16 {
+            at -= 1;
+            short[i] = short[i] << 8 | name[at] as u128;
+        }
+        i += 1;
+    }
+    short
+};
+
+/// The place of a name in [`TABLE`], by its [`slot`]; where no name has it stands the first of all, which
+/// says no for itself.
+const SLOTS: [u8; 2048] = {
+    let mut slots = [0; 2048];
+    let mut i = TABLE.len();
+    while i > 0 {
+        i -= 1;
+        if SHORT[i] != 0 {
+            slots[slot(SHORT[i])] = i as u8;
+        }
+    }
+    slots
+};
 
 /// Sorted by name. CONTAINER_OP and SIGNAL_INFO2 are of a patch that some distributions carried;
 /// CONTAINER_ID of the same patch had a number that is TIME_INJOFFSET's today, so it is known by its own
@@ -240,6 +265,24 @@ mod tests {
     #[test]
     fn the_table_is_sorted_so_that_it_can_be_searched() {
         assert!(TABLE.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn a_short_name_is_read_as_any() {
+        let short = |name: &str| {
+            let bytes = name.bytes().rev();
+            RecordType::read_short(bytes.fold(0, |n, b| n << 8 | b as u128))
+        };
+        for (name, _) in TABLE.iter().filter(|(name, _)| name.len() <= 16) {
+            assert_eq!(
+                short(name),
+                Some(RecordType::read(name.as_bytes())),
+                "{name}"
+            );
+        }
+        for none in ["", "A", "SYSCAL", "SYSCALLS"] {
+            assert_eq!(short(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -21,8 +21,8 @@ mod tests;
 
 use memchr::{memchr2, memmem};
 
-use crate::model::Reject;
 use crate::model::envelope::{Envelope, Form};
+use crate::model::{Reject, sixteen};
 
 /// What Windows puts before a text in UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -57,11 +57,21 @@ impl Opener {
         }
     }
 
+    /// The one line that most records are, without a carrier. `None`: [`Opener::open`] is to be asked.
+    #[inline]
+    pub fn bare<'v>(&self, value: &'v [u8]) -> Option<Line<'v>> {
+        let is_bare = self.fixed.form != Form::Json && is_one_bare_line(value);
+        is_bare.then_some(Line {
+            host: None,
+            text: value,
+            raw: value,
+        })
+    }
+
     /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
     pub fn open(&mut self, value: &[u8], each: &mut Each<'_>) {
-        if self.fixed.form != Form::Json && is_one_bare_line(value) {
-            let (host, text, raw) = (None, value, value);
-            return each(Ok(Line { host, text, raw }));
+        if let Some(line) = self.bare(value) {
+            return each(Ok(line));
         }
         let is_json = match self.fixed.form {
             Form::Auto => begins_like_json(value),
@@ -96,10 +106,10 @@ impl Line<'_> {
     }
 }
 
-/// What most records are.
+#[inline]
 fn is_one_bare_line(value: &[u8]) -> bool {
     (value.starts_with(b"type=") || value.starts_with(b"node="))
-        && memchr2(b'\n', b'\r', value).is_none()
+        && (!sixteen::has_up_to(value, b'\r') || memchr2(b'\n', b'\r', value).is_none())
 }
 
 fn begins_like_json(value: &[u8]) -> bool {

@@ -31,11 +31,13 @@ impl Carriers {
         }
     }
 
+    /// No line has named a node beside its carrier.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// The one node that the lines of a carrier name.
     pub fn node(&self, carrier: &[u8]) -> Option<&[u8]> {
-        if self.by_name.is_empty() {
-            return None;
-        }
         self.by_name.get(carrier)?.as_deref()
     }
 

@@ -18,6 +18,17 @@ use super::carriers::Carriers;
 /// Events whose memory is kept for the next ones.
 const MOST_SPARE: usize = 256;
 
+/// What became of a record, and what is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Its event had gone out.
+    Late,
+    /// It is with its event, and nothing has become due.
+    Waits,
+    /// It is with its event; one of its host may be due, or a bound is reached.
+    Ripe,
+}
+
 /// All that a lane remembers of one host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Host {
@@ -119,6 +130,7 @@ impl Hosts {
         &self.all[host].name
     }
 
+    #[inline]
     pub fn find(&mut self, name: &[u8]) -> Option<usize> {
         // An empty slice points nowhere, and memcmp of glibc is slow there, even for no bytes.
         let same = |host: &Host| match name {
@@ -128,6 +140,11 @@ impl Hosts {
         if self.all.get(self.last).is_some_and(same) {
             return Some(self.last);
         }
+        self.find_other(name)
+    }
+
+    #[inline(never)]
+    fn find_other(&mut self, name: &[u8]) -> Option<usize> {
         let host = *self.by_name.get(name)?;
         self.last = host;
         Some(host)
@@ -205,7 +222,15 @@ impl Hosts {
 
     /// The host of a record that names none: the carrier itself, or the one node that it names else,
     /// where that has an event of this stamp.
+    #[inline]
     pub fn meant(&mut self, carrier: usize, stamp: Stamp) -> usize {
+        if self.carriers.is_empty() {
+            return carrier;
+        }
+        self.meant_by_carrier(carrier, stamp)
+    }
+
+    fn meant_by_carrier(&mut self, carrier: usize, stamp: Stamp) -> usize {
         let node = self.carriers.node(&self.all[carrier].bytes);
         let Some(&host) = node.and_then(|node| self.by_name.get(node)) else {
             return carrier;
@@ -219,29 +244,46 @@ impl Hosts {
         }
     }
 
-    /// Gives a record to its host; false where its event had gone out.
-    pub fn push(&mut self, host: usize, record: &Record<'_>, now: Timestamp, offset: i64) -> bool {
+    /// Gives a record to its host.
+    pub fn push(
+        &mut self,
+        host: usize,
+        record: &Record<'_>,
+        now: Timestamp,
+        offset: i64,
+    ) -> Pushed {
         let host = &mut self.all[host];
         self.lines += 1;
         host.seen = self.lines;
         host.arrived = now;
-        let before = host.buffer.bytes();
         let arrival = Arrival {
             now,
             offset,
             age: self.next_age,
         };
-        let push = host.buffer.push(record, arrival, &mut self.spare);
-        // Its event may have gone out without it, or not have come at all.
-        if push == Push::Late {
-            host.serials.see(record.stamp, now);
+        match host.buffer.push(record, arrival, &mut self.spare) {
+            Push::Late => {
+                // Its event may have gone out without it, or not have come at all.
+                host.serials.see(record.stamp, now);
+                return Pushed::Late;
+            }
+            Push::New => {
+                self.next_age += 1;
+                self.open_events += 1;
+            }
+            Push::Joined => {}
         }
-        if push == Push::New {
-            self.next_age += 1;
-            self.open_events += 1;
+        self.open_bytes += Event::weight(record);
+        let (buffer, limits) = (&host.buffer, &self.limits);
+        let over_bound = (buffer.len() > limits.events_per_host)
+            | (buffer.bytes() > limits.bytes_per_host)
+            | (self.open_events > limits.events)
+            | (self.open_bytes > limits.bytes);
+        if over_bound || buffer.is_due(now, &self.waits) {
+            Pushed::Ripe
+        } else {
+            Pushed::Waits
         }
-        self.open_bytes += host.buffer.bytes() - before;
-        push != Push::Late
     }
 
     pub fn pop_due(&mut self, host: usize, now: Timestamp) -> Option<(Box<Event>, Option<Cut>)> {
