@@ -98,7 +98,7 @@ pub fn find(text: &[u8], byte: u8) -> Option<usize> {
 pub fn has(text: &[u8], byte: u8) -> bool {
     let is = |bytes: &[u8; 16]| u8x16::new(*bytes).simd_eq(u8x16::splat(byte));
     let Some(last) = text.last_chunk() else {
-        return text.iter().any(|&b| b == byte);
+        return text.contains(&byte);
     };
     let (whole, _) = text.as_chunks();
     let found = whole.iter().fold(is(last), |found, next| found | is(next));

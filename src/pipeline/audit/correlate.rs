@@ -124,7 +124,8 @@ impl HostBuffer {
                 self.disorder_until = self.lines + DISORDER_LINES;
                 return Push::Late;
             }
-            self.begin(at, record.stamp, arrival, spare);
+            let event = spare.pop().unwrap_or_default();
+            self.begin(at, event, record.stamp, arrival);
         }
         self.proctitle |= record.kind == RecordType::PROCTITLE;
         let event = &mut self.open[at];
@@ -142,8 +143,7 @@ impl HostBuffer {
         if found { Push::Joined } else { Push::New }
     }
 
-    fn begin(&mut self, at: usize, stamp: Stamp, arrival: Arrival, spare: &mut Vec<Box<Event>>) {
-        let mut event = spare.pop().unwrap_or_default();
+    fn begin(&mut self, at: usize, mut event: Box<Event>, stamp: Stamp, arrival: Arrival) {
         event.stamp = stamp;
         event.first_offset = arrival.offset;
         event.age = arrival.age;
