@@ -12,7 +12,7 @@ use crate::model::Source;
 use crate::model::settings::Limits;
 
 /// Far above the longest line a lane takes.
-pub(super) const BLOCK: usize = 1 << 20;
+pub(super) const BLOCK: usize = 256 << 10;
 
 /// Whole lines of one file.
 pub(super) struct Block {

@@ -257,15 +257,15 @@ impl HostBuffer {
     /// Where the event of this stamp stands, or should.
     fn place(&self, stamp: Stamp) -> (usize, bool) {
         // Most lines belong to one of the newest events.
-        let end = self.open.len();
-        for at in (end.saturating_sub(8)..end).rev() {
-            let open = self.open[at].stamp;
-            if open == stamp {
-                return (at, true);
+        let mut at = self.open.len();
+        for event in self.open.iter().rev().take(8) {
+            if event.stamp == stamp {
+                return (at - 1, true);
             }
-            if open < stamp {
-                return (at + 1, false);
+            if event.stamp < stamp {
+                return (at, false);
             }
+            at -= 1;
         }
         match self.open.binary_search_by_key(&stamp, |event| event.stamp) {
             Ok(at) => (at, true),

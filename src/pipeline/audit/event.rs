@@ -186,28 +186,33 @@ impl Event {
 
     /// Name of the type and body of each record, in order of arrival.
     pub fn records(&self) -> impl Iterator<Item = (RecordType, &[u8], &[u8])> {
-        self.parts.iter().map(|part| {
-            let (start, end) = (part.start as usize, part.end as usize);
-            let name = match part.kind.name() {
-                Some(name) => name.as_bytes(),
-                None => &self.bytes[start - part.name as usize..start],
-            };
-            (part.kind, name, &self.bytes[start..end])
-        })
+        let records = self.records_with_fields();
+        records.map(|record| (record.kind, record.name, record.body))
     }
 
     /// The records with their fields, in order of arrival.
     pub fn records_with_fields(&self) -> impl Iterator<Item = RecordParts<'_>> {
-        let records = self.records().zip(&self.parts);
-        records.map(|((kind, name, body), part)| {
-            let (start, end) = (part.start as usize, part.end as usize);
-            RecordParts {
-                kind,
-                name,
-                body,
-                fields: Fields::with_room(&self.bytes[start..end + ROOM.len()]),
-            }
-        })
+        self.parts.iter().map(|part| self.parts_of(part))
+    }
+
+    /// The first record of a type.
+    pub fn record(&self, kind: RecordType) -> Option<RecordParts<'_>> {
+        let part = self.parts.iter().find(|part| part.kind == kind)?;
+        Some(self.parts_of(part))
+    }
+
+    fn parts_of(&self, part: &Part) -> RecordParts<'_> {
+        let (start, end) = (part.start as usize, part.end as usize);
+        let name = match part.kind.name() {
+            Some(name) => name.as_bytes(),
+            None => &self.bytes[start - part.name as usize..start],
+        };
+        RecordParts {
+            kind: part.kind,
+            name,
+            body: &self.bytes[start..end],
+            fields: Fields::with_room(&self.bytes[start..end + ROOM.len()]),
+        }
     }
 
     /// Bodies of the records of one type.

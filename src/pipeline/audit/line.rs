@@ -23,7 +23,7 @@ pub struct Record<'a> {
 }
 
 /// Reads the head of a line. The line must begin with `node=` or `type=`.
-#[inline]
+#[inline(always)]
 pub fn read(line: &[u8]) -> Result<Record<'_>, Reject> {
     let (node, rest) = match line.strip_prefix(b"node=") {
         Some(rest) => {
@@ -104,18 +104,8 @@ fn read_any<'a>(node: Option<&'a [u8]>, line: &'a [u8]) -> Result<Record<'a>, Re
 
 /// Where in a body another record begins: a writer that was cut off, or a collector that joins lines,
 /// put two on one. Only where no quote is open: within one it is text that a program wrote.
-#[inline]
-pub fn glued(body: &[u8]) -> Option<usize> {
-    // Most bodies have no parenthesis at all.
-    if sixteen::has(body, b'(') {
-        find_glued(body)
-    } else {
-        None
-    }
-}
-
 #[inline(never)]
-fn find_glued(body: &[u8]) -> Option<usize> {
+pub fn glued(body: &[u8]) -> Option<usize> {
     memchr_iter(b'(', body).find_map(|at| {
         let before = body[..at].strip_suffix(b"audit")?;
         let before = before.strip_suffix(b"msg=").unwrap_or(before);

@@ -31,10 +31,10 @@ pub fn process<'b>(
     if event.body(RecordType::EXECVE).is_none() && !completeness.no_execve {
         return auoms::process(event, host, bump);
     }
-    let call = event
-        .body(RecordType::SYSCALL)
-        .map(Syscall::read)
-        .unwrap_or_default();
+    let mut call = Syscall::default();
+    if let Some(record) = event.record(RecordType::SYSCALL) {
+        call.read_fields(record.body, record.fields);
+    }
     // The kernel writes EXECVE for a start that succeeded alone; without a SYSCALL it is the proof.
     if call.success == Some(false) {
         return None;

@@ -45,9 +45,9 @@ impl<'b> Opened<'b> {
         } = record;
         let (mut call, mut row): (_, &[Within<'_>]) = (None, &[]);
         if kind == RecordType::SYSCALL {
-            let (read, values, rest) = Syscall::open(body, bump);
-            fields.advance(body.len() - rest.len());
-            (call, row) = (Some(&*bump.alloc(read)), values);
+            let read = bump.alloc(Syscall::default());
+            (row, fields) = read.open(body, fields, bump);
+            call = Some(&*read);
         }
         // The shortest fields have four bytes with the space behind.
         let some = (body.len() / 4).min(32);

@@ -43,45 +43,61 @@ pub struct Syscall<'a> {
 
 impl<'a> Syscall<'a> {
     pub fn read(body: &'a [u8]) -> Syscall<'a> {
-        let (mut call, rest) = Syscall::in_order(body).unwrap_or((Syscall::default(), body));
-        call.take_all(rest);
+        let mut call = Syscall::default();
+        call.read_fields(body, Fields::new(body));
         call
     }
 
-    /// As [`Syscall::read`], with the values of [`ROW`] and what stands behind them, where the record
-    /// begins with just these and JSON can hold them as they are; else with no values and all of it.
-    pub fn open<'b>(body: &'a [u8], bump: &'b Bump) -> (Syscall<'a>, &'b [Within<'a>], &'a [u8]) {
+    /// Reads a body, whose fields these are, into one that says nothing yet.
+    #[inline]
+    pub fn read_fields(&mut self, body: &'a [u8], mut fields: Fields<'a>) {
+        let mut row = Row {
+            rest: body,
+            each: |_| {},
+        };
+        match self.numbers(&mut row) {
+            Some(()) => {
+                self.names(&mut row);
+                fields.advance(body.len() - row.rest.len());
+            }
+            None => *self = Syscall::default(),
+        }
+        self.take_all(fields);
+    }
+
+    /// As [`Syscall::read_fields`]. Gives the values of [`ROW`] and the fields behind them, where the record
+    /// begins with just these and JSON can hold them as they are; else no values and all fields.
+    pub fn open<'b>(
+        &mut self,
+        body: &'a [u8],
+        mut fields: Fields<'a>,
+        bump: &'b Bump,
+    ) -> (&'b [Within<'a>], Fields<'a>) {
         let mut values = BumpVec::with_capacity_in(ROW.len() + 1, bump);
         let mut row = Row {
             rest: body,
             each: |value| values.push(value),
         };
-        let Some(mut call) = Syscall::numbers(&mut row) else {
-            return (Syscall::read(body), &[], body);
-        };
-        let behind = row.rest;
-        call.names(&mut row);
-        call.take_all(row.rest);
-        let text = &body[..body.len() - behind.len()];
-        if values.len() != ROW.len() || !sixteen::is_plain(text) {
-            return (call, &[], body);
+        if self.numbers(&mut row).is_none() {
+            *self = Syscall::default();
+            self.take_all(fields.clone());
+            return (&[], fields);
         }
-        (call, values.into_bump_slice(), behind)
+        let (all, numbers) = (fields.clone(), body.len() - row.rest.len());
+        fields.advance(numbers);
+        let behind = fields.clone();
+        let before = row.rest.len();
+        self.names(&mut row);
+        fields.advance(before - row.rest.len());
+        self.take_all(fields);
+        match values.len() == ROW.len() && sixteen::is_plain(&body[..numbers]) {
+            true => (values.into_bump_slice(), behind),
+            false => (&[], all),
+        }
     }
 
-    /// What is in order, and the text behind that; `None` where it does not begin so.
-    fn in_order(body: &'a [u8]) -> Option<(Syscall<'a>, &'a [u8])> {
-        let mut row = Row {
-            rest: body,
-            each: |_| {},
-        };
-        let mut call = Syscall::numbers(&mut row)?;
-        call.names(&mut row);
-        Some((call, row.rest))
-    }
-
-    fn take_all(&mut self, rest: &'a [u8]) {
-        for Field { word, raw, .. } in Fields::new(rest) {
+    fn take_all(&mut self, fields: Fields<'a>) {
+        for Field { word, raw, .. } in fields {
             self.take(word, raw);
         }
     }
@@ -89,44 +105,41 @@ impl<'a> Syscall<'a> {
     /// The fields up to `comm=`, which only have numbers and plain words; `None` where one is not where
     /// the kernel writes it.
     #[inline(always)]
-    fn numbers(row: &mut Row<'a, impl FnMut(Within<'a>)>) -> Option<Syscall<'a>> {
-        let mut call = Syscall {
-            arch: Some(Raw::Bare(row.word(b"arch=")?)),
-            ..Syscall::default()
-        };
+    fn numbers(&mut self, row: &mut Row<'a, impl FnMut(Within<'a>)>) -> Option<()> {
+        self.arch = Some(Raw::Bare(row.word(b"arch=")?));
         // What is no number of a call is told as its name.
-        call.number = Some(row.id(b" syscall=")??);
+        self.number = Some(row.id(b" syscall=")??);
         if row.rest.starts_with(b" per=") {
             row.word(b" per=")?;
         }
         if let Some(success) = row.word(b" success=") {
-            call.success = Some(success == b"yes");
-            call.exit = match row.word(b" exit=")? {
+            self.success = Some(success == b"yes");
+            self.exit = match row.word(b" exit=")? {
                 b"0" => Some(0),
                 exit => Raw::Bare(exit).number(),
             };
         }
-        call.arguments = [
+        self.arguments = [
             Some(row.word(b" a0=")?),
             Some(row.word(b" a1=")?),
             Some(row.word(b" a2=")?),
             Some(row.word(b" a3=")?),
         ];
         row.id(b" items=")?;
-        call.ppid = row.id(b" ppid=")?;
-        call.pid = row.id(b" pid=")?;
-        call.login_user.id = row.id(b" auid=")?;
-        call.user.id = row.id(b" uid=")?;
-        call.group.id = row.id(b" gid=")?;
-        call.effective_user.id = row.id(b" euid=")?;
+        self.ppid = row.id(b" ppid=")?;
+        self.pid = row.id(b" pid=")?;
+        self.login_user.id = row.id(b" auid=")?;
+        self.user.id = row.id(b" uid=")?;
+        self.group.id = row.id(b" gid=")?;
+        self.effective_user.id = row.id(b" euid=")?;
         row.id(b" suid=")?;
         row.id(b" fsuid=")?;
-        call.effective_group.id = row.id(b" egid=")?;
+        self.effective_group.id = row.id(b" egid=")?;
         row.id(b" sgid=")?;
         row.id(b" fsgid=")?;
-        call.tty = some(Raw::Bare(row.word(b" tty=")?));
-        call.session = row.id(b" ses=")?;
-        Some(call)
+        self.tty = some(Raw::Bare(row.word(b" tty=")?));
+        self.session = row.id(b" ses=")?;
+        Some(())
     }
 
     /// What comes behind them, as far as it is in order; whatever is not so is read by its name.
@@ -203,6 +216,9 @@ struct Row<'a, F: FnMut(Within<'a>)> {
 /// it is not, they are read by their names.
 const NEAR: usize = 32;
 
+/// No id, as the kernel writes it.
+const UNSET: &[u8] = b"4294967295";
+
 impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
     #[inline(always)]
     fn near(&self, name: &[u8]) -> Option<&'a [u8; NEAR]> {
@@ -225,8 +241,8 @@ impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
             length => N + length,
         };
         let value = self.rest.get(N..end)?;
-        // Of old programs, and no part of the value ([`Fields`]).
-        if matches!(value, [.., b')' | b','] if !value.contains(&b'(')) {
+        // Of old programs, and no part of the value ([`Fields`]); `(none)` keeps its own.
+        if matches!(value, [.., b')' | b','] if value[0] != b'(') {
             return None;
         }
         (self.each)(Within::new(&self.rest[N..], value.len()));
@@ -267,6 +283,11 @@ impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
     #[inline(always)]
     fn id<const N: usize>(&mut self, name: &[u8; N]) -> Option<Option<u32>> {
         let near = self.near(name)?;
+        if near[N..].starts_with(UNSET) && near[N + UNSET.len()] == b' ' {
+            (self.each)(Within::new(&self.rest[N..], UNSET.len()));
+            self.rest = &self.rest[N + UNSET.len()..];
+            return Some(None);
+        }
         let (value, digits) = eight::number(near, N);
         match digits {
             0 => None,
@@ -339,8 +360,14 @@ mod tests {
 
     #[test]
     fn the_order_of_the_kernel_is_read_by_order() {
-        let (call, rest) = Syscall::in_order(ORDER.as_bytes()).unwrap();
-        assert!(rest.starts_with(b" key="));
+        let mut row = Row {
+            rest: ORDER.as_bytes(),
+            each: |_| {},
+        };
+        let mut call = Syscall::default();
+        call.numbers(&mut row).unwrap();
+        call.names(&mut row);
+        assert!(row.rest.starts_with(b" key="));
         assert_eq!((call.exit, call.session), (Some(-13), Some(12_345_678)));
     }
 
@@ -362,11 +389,12 @@ mod tests {
             fields.retain(|field| !field.is_empty());
             let body = fields.join(" ") + behind;
             let (bump, text) = (Bump::new(), body.as_bytes());
-            let (opened, row, rest) = Syscall::open(text, &bump);
+            let mut opened = Syscall::default();
+            let (row, rest) = opened.open(text, Fields::new(text), &bump);
             let keys: Vec<_> = Fields::new(text).map(|field| (field.key, field.raw.text())).collect();
             let names = ROW.iter().map(|name| name.as_bytes());
             let mut split: Vec<_> = names.zip(row.iter().map(|value| value.text())).collect();
-            split.extend(Fields::new(rest).map(|field| (field.key, field.raw.text())));
+            split.extend(rest.map(|field| (field.key, field.raw.text())));
             prop_assert_eq!(split, keys);
             prop_assert_eq!(format!("{opened:?}"), format!("{:?}", by_name(text)));
             let (read, named) = (Syscall::read(body.as_bytes()), by_name(body.as_bytes()));

@@ -300,6 +300,7 @@ impl<N: itoa::Integer + TryInto<u64> + Copy> Number for N {}
 pub fn digits(out: &mut Vec<u8>, number: impl Number) {
     const HALF: u64 = 100_000_000;
     match number.try_into() {
+        Ok(one @ 0..10) => out.push(b'0' + one as u8),
         Ok(small @ 0..HALF) => some_digits(out, small as u32),
         // Times.
         Ok(large @ HALF..10_000_000_000_000_000) => {

@@ -36,6 +36,8 @@ pub struct Line<'a> {
     pub text: &'a [u8],
     /// The line as it came, with its carrier: what a dead letter must hold.
     pub raw: &'a [u8],
+    /// It holds one parenthesis at most, so no second record; false where nobody looked.
+    pub is_single: bool,
 }
 
 /// Takes a line, or the bytes that hold none and why.
@@ -60,11 +62,20 @@ impl Opener {
     /// The one line that most records are, without a carrier. `None`: [`Opener::open`] is to be asked.
     #[inline]
     pub fn bare<'v>(&self, value: &'v [u8]) -> Option<Line<'v>> {
-        let is_bare = self.fixed.form != Form::Json && is_one_bare_line(value);
-        is_bare.then_some(Line {
+        if self.fixed.form == Form::Json
+            || !(value.starts_with(b"type=") || value.starts_with(b"node="))
+        {
+            return None;
+        }
+        let (has_low, is_many) = sixteen::survey(value, b'\r', b'(');
+        if has_low && memchr2(b'\n', b'\r', value).is_some() {
+            return None;
+        }
+        Some(Line {
             host: None,
             text: value,
             raw: value,
+            is_single: !is_many,
         })
     }
 
@@ -90,7 +101,12 @@ impl Opener {
             match rows::of_csv(line.text, made) {
                 Some(rows::Csv::Row(host)) => split(made, |text, _| {
                     let host = (!host.is_empty()).then_some(host.as_slice());
-                    each(Ok(Line { host, text, raw }));
+                    each(Ok(Line {
+                        host,
+                        text,
+                        raw,
+                        is_single: false,
+                    }));
                 }),
                 Some(rows::Csv::Header) => {}
                 None => each(Ok(line)),
@@ -104,12 +120,6 @@ impl Line<'_> {
     fn is_audit(&self) -> bool {
         self.text.starts_with(b"type=") || self.text.starts_with(b"node=")
     }
-}
-
-#[inline]
-fn is_one_bare_line(value: &[u8]) -> bool {
-    (value.starts_with(b"type=") || value.starts_with(b"node="))
-        && (!sixteen::has_up_to(value, b'\r') || memchr2(b'\n', b'\r', value).is_none())
 }
 
 fn begins_like_json(value: &[u8]) -> bool {
@@ -134,7 +144,12 @@ fn bare_or_syslog<'a>(line: &'a [u8], raw: &'a [u8]) -> Line<'a> {
     } else {
         syslog::strip(line)
     };
-    Line { host, text, raw }
+    Line {
+        host,
+        text,
+        raw,
+        is_single: false,
+    }
 }
 
 /// Lines of a text, parted by CR, LF or both, without empty ones; each also with what parts it from the
