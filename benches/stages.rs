@@ -10,14 +10,18 @@ use bumpalo::Bump;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use generate::{Line, Shape, traffic};
-use trailhound::model::Timestamp;
 use trailhound::model::settings::Waits;
+use trailhound::model::{Flow, Schema, Settings, Timestamp};
 use trailhound::pipeline::audit::correlate::{Arrival, HostBuffer};
 use trailhound::pipeline::audit::event::Event;
-use trailhound::pipeline::audit::{execve, line, normalise};
-use trailhound::pipeline::encode::ocsf;
+use trailhound::pipeline::audit::{execve, line, normalise, records};
+use trailhound::pipeline::detect::Guesses;
+use trailhound::pipeline::encode;
 use trailhound::pipeline::envelope::Opener;
+use trailhound::pipeline::flow::FlowReader;
 use trailhound::pipeline::intel::{Builder, IntelSet};
+use trailhound::pipeline::state::logons::Context;
+use trailhound::pipeline::state::{Logons, Names};
 
 const SHAPE: Shape = Shape {
     events: 2_000,
@@ -122,28 +126,117 @@ fn encode(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("encode_process", |b| {
-        b.iter(|| {
-            out.clear();
-            for process in &processes {
-                ocsf::process::write(&mut out, process, &[]);
-            }
-            black_box(out.len());
+    for schema in Schema::ALL {
+        group.bench_function(BenchmarkId::new("encode_process", schema.as_str()), |b| {
+            b.iter(|| {
+                out.clear();
+                for process in &processes {
+                    encode::process(&mut out, schema, process, &[]);
+                }
+                black_box(out.len());
+            });
         });
-    });
+    }
     group.throughput(Throughput::Elements(others.len() as u64));
-    group.bench_function("normalise_and_encode_audit", |b| {
+    group.bench_function("normalise_audit", |b| {
         let mut bump = Bump::new();
         b.iter(|| {
-            out.clear();
             for event in &others {
-                let audit = normalise::audit_event(event, None, "web01", &bump);
-                ocsf::audit::write(&mut out, &audit);
+                black_box(normalise::audit_event(event, None, "web01", &bump));
                 bump.reset();
             }
-            black_box(out.len());
         });
     });
+    for schema in Schema::ALL {
+        let name = BenchmarkId::new("normalise_and_encode_audit", schema.as_str());
+        group.bench_function(name, |b| {
+            let mut bump = Bump::new();
+            b.iter(|| {
+                out.clear();
+                for event in &others {
+                    let audit = normalise::audit_event(event, None, "web01", &bump);
+                    encode::audit(&mut out, schema, &audit);
+                    bump.reset();
+                }
+                black_box(out.len());
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Records about authentications into logons, and these into guesses.
+fn sessions(criterion: &mut Criterion) {
+    let events = events(&traffic(SHAPE).lines);
+    let bump = Bump::new();
+    let mut taken = Vec::new();
+    for event in &events {
+        for (kind, _, body) in event.records() {
+            let kind = records::auth_kind(kind);
+            taken.extend(kind.map(|kind| records::read_auth(kind, event.stamp, body, &bump)));
+        }
+    }
+    let mut group = criterion.benchmark_group("state");
+    group.throughput(Throughput::Elements(taken.len() as u64));
+    let settings = Settings::default();
+    group.bench_function("logons_and_guesses", |b| {
+        b.iter(|| {
+            let (mut logons, mut names) = (Logons::default(), Names::default());
+            let (mut guesses, mut told) = (Guesses::default(), 0);
+            for record in &taken {
+                let mut context = Context {
+                    host: "web01",
+                    names: &mut names,
+                    wait_ms: settings.waits.logon_ms,
+                    most: settings.limits.sessions_per_host,
+                    offset: 0,
+                };
+                logons.take(record, &mut context, &mut |decided| {
+                    let most = settings.limits.sources_per_host;
+                    let (logon, rule) = (&decided.logon, &settings.guessing);
+                    guesses.take(logon, 0, rule, most, &mut |_| {});
+                    told += 1;
+                });
+            }
+            assert!(black_box(told) > 0);
+        });
+    });
+    group.finish();
+}
+
+/// Flow records of each format, as the golden inputs have them.
+fn flow(criterion: &mut Criterion) {
+    let formats: [(&str, &[u8]); 2] = [
+        (
+            "azure",
+            include_bytes!("../tests/golden/flow_azure_traffic_analytics/input.ndjson"),
+        ),
+        (
+            "zeek",
+            include_bytes!("../tests/golden/flow_zeek_conn/input.ndjson"),
+        ),
+    ];
+    let mut group = criterion.benchmark_group("flow");
+    for (name, input) in formats {
+        let records: Vec<&[u8]> = input.split(|&b| b == b'\n').collect();
+        let mut reader = FlowReader::new(&Settings::default().internal_networks);
+        let mut read = |each: &mut dyn FnMut(Flow)| {
+            records
+                .iter()
+                .filter(|record| reader.read(record, each).is_ok())
+                .count()
+        };
+        let mut flows = 0;
+        read(&mut |_| flows += 1);
+        assert!(flows > 0, "{name}");
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: flows,
+            bytes: input.len() as u64,
+        });
+        group.bench_function(BenchmarkId::new("read", name), |b| {
+            b.iter(|| black_box(read(&mut |flow| _ = black_box(flow))));
+        });
+    }
     group.finish();
 }
 
@@ -229,6 +322,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_millis(1500));
-    targets = audit, encode, intel, envelope
+    targets = envelope, audit, encode, sessions, intel, flow
 }
 criterion_main!(stages);

@@ -167,7 +167,8 @@ mod tests {
             let text = number.to_string();
             prop_assert_eq!(&digits.to_le_bytes()[..count], text.as_bytes());
             let eight = eight_digits(number).to_le_bytes();
-            prop_assert_eq!(eight.as_slice(), format!("{number:08}").as_bytes());
+            let text = format!("{number:08}");
+            prop_assert_eq!(eight.as_slice(), text.as_bytes());
         }
 
         #[test]

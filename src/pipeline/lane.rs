@@ -276,10 +276,7 @@ impl State {
                     return self.refuse(reject, line.raw, input, call);
                 }
             };
-            let glued = match line.is_single {
-                true => None,
-                false => line::glued(record.body),
-            };
+            let glued = line::glued(record.body);
             if let Some(at) = glued {
                 (record.body, text) = record.body.split_at(at);
                 record.body = record.body.trim_ascii_end();

@@ -60,6 +60,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What has not been read, with the room behind it.
+    pub fn text(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Goes past the first bytes of the body.
     pub fn advance(&mut self, bytes: usize) {
         self.rest = self.rest.get(bytes..).unwrap_or_default();

@@ -104,8 +104,17 @@ fn read_any<'a>(node: Option<&'a [u8]>, line: &'a [u8]) -> Result<Record<'a>, Re
 
 /// Where in a body another record begins: a writer that was cut off, or a collector that joins lines,
 /// put two on one. Only where no quote is open: within one it is text that a program wrote.
-#[inline(never)]
+#[inline]
 pub fn glued(body: &[u8]) -> Option<usize> {
+    // Most bodies have no parenthesis at all.
+    match sixteen::has(body, b'(') {
+        true => find_glued(body),
+        false => None,
+    }
+}
+
+#[inline(never)]
+fn find_glued(body: &[u8]) -> Option<usize> {
     memchr_iter(b'(', body).find_map(|at| {
         let before = body[..at].strip_suffix(b"audit")?;
         let before = before.strip_suffix(b"msg=").unwrap_or(before);

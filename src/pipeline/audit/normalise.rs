@@ -33,7 +33,7 @@ pub fn process<'b>(
     }
     let mut call = Syscall::default();
     if let Some(record) = event.record(RecordType::SYSCALL) {
-        call.read_fields(record.body, record.fields);
+        call.read_fields(record.fields);
     }
     // The kernel writes EXECVE for a start that succeeded alone; without a SYSCALL it is the proof.
     if call.success == Some(false) {

@@ -46,7 +46,7 @@ impl<'b> Opened<'b> {
         let (mut call, mut row): (_, &[Within<'_>]) = (None, &[]);
         if kind == RecordType::SYSCALL {
             let read = bump.alloc(Syscall::default());
-            (row, fields) = read.open(body, fields, bump);
+            (row, fields) = read.open(fields, bump);
             call = Some(&*read);
         }
         // The shortest fields have four bytes with the space behind.
@@ -166,7 +166,8 @@ impl<'b> Open<'b> {
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
 pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
     if kind == RecordType::EXECVE {
-        return matches!(key, [b'a', b'0'..=b'9', ..]);
+        // `a1_len=` is a number.
+        return matches!(key, [b'a', b'0'..=b'9', ..]) && !key.ends_with(b"_len");
     }
     match name {
         0 => matches!(key, b"proctitle" | b"invalid_context"),
@@ -215,4 +216,68 @@ fn may_be_encoded(name: u64) -> bool {
 /// Eight bits of a name; 2^64 divided by the golden ratio, as Fibonacci hashing has it.
 const fn hash(name: u64) -> usize {
     (name.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::audit::line;
+
+    fn opened(line: &str, look: impl FnOnce(&Opened<'_>)) {
+        let (mut event, bump) = (Event::default(), Bump::new());
+        event.push(&line::read(line.as_bytes()).unwrap());
+        look(&all(&event, &bump)[0]);
+    }
+
+    fn value(record: &Opened<'_>, name: &[u8]) -> Vec<u8> {
+        let mut fields = record.fields.iter();
+        let field = fields.find(|field| field.key() == name);
+        field
+            .map(|field| field.value().to_vec())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_length_of_an_argument_is_no_argument() {
+        let line = "type=EXECVE msg=audit(1.000:1): argc=2 a0=7368 a1_len=14 a1[0]=6162";
+        opened(line, |record| {
+            assert_eq!(value(record, b"a0"), b"sh");
+            assert_eq!(value(record, b"a1_len"), b"14");
+            assert_eq!(value(record, b"a1[0]"), b"ab");
+        });
+    }
+
+    #[test]
+    fn a_message_stands_in_its_place() {
+        let line = "type=USER_CMD msg=audit(1.000:1): pid=7 msg='cwd=\"/\" cmd=6C73 res=failed' UID=\"root\"";
+        opened(line, |record| {
+            let inner = record
+                .fields
+                .iter()
+                .map(|field| (field.key(), field.is_inner));
+            let want: [(&[u8], bool); 5] = [
+                (b"pid", false),
+                (b"cwd", true),
+                (b"cmd", true),
+                (b"res", true),
+                (b"UID", false),
+            ];
+            assert!(inner.eq(want));
+            assert_eq!(
+                (value(record, b"cmd"), record.success),
+                (b"ls".to_vec(), Some(false))
+            );
+            assert!(!record.has_words);
+            assert!(record.find(key::CWD).is_none(), "it is the message's");
+        });
+    }
+
+    #[test]
+    fn names_that_may_be_encoded_are_known_by_one_bit() {
+        for name in ENCODED {
+            assert!(may_be_encoded(name));
+        }
+        let others = [key::PID, key::UID, key::SES, key::TTY];
+        assert!(others.iter().any(|&name| !may_be_encoded(name)));
+    }
 }

@@ -503,7 +503,7 @@ mod tests {
         }
 
         #[test]
-        fn addresses_are_written_as_they_are_displayed(ip: IpAddr, large in 0u64..1 << 62, shift in 0..60) {
+        fn addresses_are_written_as_they_are_displayed(ip: IpAddr, large in 0u64..1 << 62, shift in 0u32..60) {
             let mut out = Vec::new();
             address(&mut out, ip);
             prop_assert_eq!(String::from_utf8(out).unwrap(), ip.to_string());

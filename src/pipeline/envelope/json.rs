@@ -86,6 +86,16 @@ impl Handing<'_, '_> {
         (self.each)(Err((reject, self.raw)));
     }
 
+    /// One document of several: that others have lines is no reason to pass over one that has none.
+    fn one(&mut self, hand: impl FnOnce(&mut Self)) {
+        let before = std::mem::take(&mut self.any);
+        hand(self);
+        if !self.any {
+            self.refuse(Reject::NoLine);
+        }
+        self.any |= before;
+    }
+
     fn text(&mut self, text: &[u8], host: Option<&[u8]>) {
         split(text, |line, _| {
             self.any = true;
@@ -110,10 +120,10 @@ fn list(root: Value<'_, '_>, host: Option<&Pointer>, handing: &mut Handing<'_, '
         return document(root, host, None, handing);
     };
     for inner in all.iter() {
-        match inner.into_string() {
+        handing.one(|handing| match inner.into_string() {
             Some(text) => handing.text(text.as_bytes(), None),
             None => document(inner, host, None, handing),
-        }
+        });
     }
 }
 
@@ -133,12 +143,13 @@ fn document(
     let name = host.map(str::as_bytes);
     let is_line = members.line().is_some_and(|text| text.has_line());
     if !is_line && let Some(records) = members.records() {
-        let inside = records.iter().filter(|inner| inner.is_object());
-        return inside.for_each(|inner| {
-            // One level: records of records are of no shipper.
-            if !Members::read(inner).is_holder() {
-                document(inner, fixed_host, host, handing);
-            }
+        return records.iter().for_each(|inner| {
+            handing.one(|handing| {
+                // One level: records of records are of no shipper.
+                if inner.is_object() && !Members::read(inner).is_holder() {
+                    document(inner, fixed_host, host, handing);
+                }
+            });
         });
     }
     if let Some(messages) = members.messages() {

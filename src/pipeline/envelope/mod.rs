@@ -36,8 +36,6 @@ pub struct Line<'a> {
     pub text: &'a [u8],
     /// The line as it came, with its carrier: what a dead letter must hold.
     pub raw: &'a [u8],
-    /// It holds one parenthesis at most, so no second record; false where nobody looked.
-    pub is_single: bool,
 }
 
 /// Takes a line, or the bytes that hold none and why.
@@ -67,15 +65,13 @@ impl Opener {
         {
             return None;
         }
-        let (has_low, is_many) = sixteen::survey(value, b'\r', b'(');
-        if has_low && memchr2(b'\n', b'\r', value).is_some() {
+        if sixteen::has_up_to(value, b'\r') && memchr2(b'\n', b'\r', value).is_some() {
             return None;
         }
         Some(Line {
             host: None,
             text: value,
             raw: value,
-            is_single: !is_many,
         })
     }
 
@@ -101,12 +97,7 @@ impl Opener {
             match rows::of_csv(line.text, made) {
                 Some(rows::Csv::Row(host)) => split(made, |text, _| {
                     let host = (!host.is_empty()).then_some(host.as_slice());
-                    each(Ok(Line {
-                        host,
-                        text,
-                        raw,
-                        is_single: false,
-                    }));
+                    each(Ok(Line { host, text, raw }));
                 }),
                 Some(rows::Csv::Header) => {}
                 None => each(Ok(line)),
@@ -144,12 +135,7 @@ fn bare_or_syslog<'a>(line: &'a [u8], raw: &'a [u8]) -> Line<'a> {
     } else {
         syslog::strip(line)
     };
-    Line {
-        host,
-        text,
-        raw,
-        is_single: false,
-    }
+    Line { host, text, raw }
 }
 
 /// Lines of a text, parted by CR, LF or both, without empty ones; each also with what parts it from the

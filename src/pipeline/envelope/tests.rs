@@ -105,6 +105,19 @@ fn several_lines_in_one_json_message_and_several_documents_in_one_record() {
 }
 
 #[test]
+fn a_document_without_a_line_is_refused_beside_others_too() {
+    let value = format!(
+        r#"[{{"log":{0:?}}},{{"severity":7}},{{"records":[{{"RawData":{0:?}}},{{"n":1}},2]}}]"#,
+        CWD
+    );
+    let none = || Err(Reject::NoLine);
+    assert_eq!(
+        open(value.as_bytes()),
+        [line(None, CWD), none(), line(None, CWD), none(), none()]
+    );
+}
+
+#[test]
 fn json_without_a_line_and_broken_json() {
     assert_eq!(open(b"{\"a\":1}"), [Err(Reject::NoLine)]);
     assert_eq!(open(b"{\"message\":7}"), [Err(Reject::NoLine)]);

@@ -122,6 +122,7 @@ fn it_goes_on_from_its_saved_form_at_every_line() {
 fn a_saved_form_of_another_version_or_a_damaged_one_is_refused() {
     let lane = Lane::new(settings());
     let mut saved = lane.save();
+    let saved_version = saved[0];
     assert!(Lane::restore(settings(), &saved).is_ok());
     saved[0] = 99;
     assert!(matches!(
@@ -129,7 +130,7 @@ fn a_saved_form_of_another_version_or_a_damaged_one_is_refused() {
         Err(RestoreError::Version(99))
     ));
     assert!(matches!(
-        Lane::restore(settings(), &[2, 255, 255]),
+        Lane::restore(settings(), &[saved_version, 255, 255]),
         Err(RestoreError::Damaged(_))
     ));
     assert!(Lane::restore(settings(), &[]).is_err());
