@@ -254,7 +254,10 @@ fn flatten<'v>(
         ValueKind::Table(table) => match secret(table) {
             Some((place, secret)) if !name.is_empty() => (place, secret),
             _ => {
-                for (key, value) in table {
+                // In one order, so that of several mistakes always the same is told.
+                let mut entries: Vec<_> = table.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                for (key, value) in entries {
                     let inner = match name {
                         "" => key.clone(),
                         _ => format!("{name}.{key}"),

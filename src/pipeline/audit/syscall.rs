@@ -230,6 +230,15 @@ impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
     /// A value without quotes, where the field of this name is next.
     #[inline(always)]
     fn word<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a [u8]> {
+        let text = self.rest;
+        let value = self.bare(name)?;
+        (self.each)(Within::new(&text[N..], value.len()));
+        Some(value)
+    }
+
+    /// As [`Row::word`], without giving it on.
+    #[inline(always)]
+    fn bare<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a [u8]> {
         let near = self.near(name)?;
         if matches!(near[N], b'"' | b'\'' | b'{') {
             return None;
@@ -246,7 +255,6 @@ impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
         if matches!(value, [.., b')' | b','] if value[0] != b'(') {
             return None;
         }
-        (self.each)(Within::new(&self.rest[N..], value.len()));
         self.rest = &self.rest[end..];
         Some(value)
     }
@@ -255,7 +263,7 @@ impl<'a, F: FnMut(Within<'a>)> Row<'a, F> {
     #[inline(always)]
     fn skip<const N: usize>(&mut self, name: &[u8; N]) {
         let before = self.rest;
-        if self.word(name).is_some() && !matches!(self.rest.first(), Some(b' ' | 0x1D)) {
+        if self.bare(name).is_some() && !matches!(self.rest.first(), Some(b' ' | 0x1D)) {
             self.rest = before;
         }
     }
@@ -372,6 +380,19 @@ mod tests {
         call.names(&mut row);
         assert!(row.rest.starts_with(b" key="));
         assert_eq!((call.exit, call.session), (Some(-13), Some(12_345_678)));
+    }
+
+    #[test]
+    fn what_comes_behind_the_row_is_no_part_of_it() {
+        let usual = ORDER.replace(" per=400000", "");
+        for behind in ["", "\x1dUID=\"root\" AUID=\"x\""] {
+            let roomy = [usual.as_bytes(), behind.as_bytes(), &ROOM].concat();
+            let (bump, mut call) = (Bump::new(), Syscall::default());
+            let (row, rest) = call.open(Fields::with_room(&roomy), &bump);
+            assert_eq!(row.len(), ROW.len());
+            let next = rest.clone().next().map(|field| field.key);
+            assert_eq!(next, Some(b"comm".as_slice()));
+        }
     }
 
     proptest! {

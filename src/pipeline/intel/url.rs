@@ -58,6 +58,8 @@ fn split_scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
 fn without_own_port<'a>(scheme: &[u8], host: &'a [u8]) -> Option<&'a [u8]> {
     let end = match host.first() {
         Some(b'[') => memchr::memchr(b']', host)? + 1,
+        // Brackets are an address's (RFC 3986, 3.2.2); elsewhere they hide what stands in them.
+        _ if memchr::memchr2(b'[', b']', host).is_some() => return None,
         _ => memchr::memchr(b':', host).unwrap_or(host.len()),
     };
     let (name, port) = host.split_at_checked(end)?;
@@ -133,6 +135,8 @@ mod tests {
             "http://evil.example:80:80/",
             "http://[2001:db8::1/",
             "http://evil.example:port/",
+            "https://evil[:/]/x",
+            "http://evil]/x",
         ] {
             assert_eq!(form(text), None, "{text}");
         }
