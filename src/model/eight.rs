@@ -121,12 +121,12 @@ pub fn digits(number: u32) -> (u64, usize) {
 pub fn eight_digits(number: u32) -> u64 {
     let number = number as u64;
     // Fours, pairs, single ones, each half of the last; the factors divide by 100 and by 10.
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = (fours * 10_486 >> 20) & 0x0000_007F_0000_007F;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
     let pairs = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (pairs * 103 >> 10) & 0x000F_000F_000F_000F;
+    let tens = ((pairs * 103) >> 10) & 0x000F_000F_000F_000F;
     let ones = tens | (pairs - 10 * tens) << 8;
-    ones | ONES * b'0' as u64
+    ones | (ONES * b'0' as u64)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ struct Open<'b> {
 
 impl<'b> Open<'b> {
     fn read(&mut self, mut raw: Fields<'b>, is_inner: bool) {
-        while let Some(field) = raw.next() {
+        for field in raw.by_ref() {
             match field.raw {
                 Raw::Nested(inner) if field.word == key::MSG => {
                     self.read(Fields::new(inner), true);
