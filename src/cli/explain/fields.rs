@@ -1,7 +1,7 @@
 //! The fields of a record for people: each as written, as decoded, and why so.
 //!
 //! Place in the flow: the body of a [`Record`] → text. Fields are those of [`Fields`], decoding is
-//! `normalise`'s, meanings are `interpret`'s: none is made here.
+//! `opened`'s, meanings are `interpret`'s: none is made here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

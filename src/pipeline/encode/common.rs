@@ -9,7 +9,8 @@ use crate::model::process::Completeness;
 use crate::model::{EventUid, Stamp, Within};
 
 use super::iso::Iso;
-use super::json::{Member, Object, digits, string_part};
+use super::json::{Member, Object, string_part};
+use super::numbers::digits;
 
 /// `SECONDS.MILLIS:SERIAL`, without the machinery of formatting: every event has one.
 pub fn write_stamp(out: &mut Vec<u8>, stamp: Stamp) {

@@ -1,6 +1,6 @@
 //! Writes finished events down, straight into bytes: no tree of JSON in between.
 //!
-//! - [`json`]: the writer
+//! - [`json`]: the writer, with [`numbers`]
 //! - [`iso`]: times as text
 //! - [`ocsf`], [`ecs`], [`asim`]: one for each schema, with a file for each kind
 //!
@@ -12,6 +12,7 @@ mod common;
 pub mod ecs;
 pub mod iso;
 pub mod json;
+mod numbers;
 pub mod ocsf;
 
 use crate::model::audit::AuditEvent;

@@ -6,7 +6,7 @@
 use crate::model::{EventUid, Stamp, Timestamp, eight};
 
 use super::super::common::write_stamp;
-use super::super::json::digits;
+use super::super::numbers::digits;
 
 /// What stands between the quotes of `metadata.uid`, and the members behind it.
 const READY: &str = concat!(

@@ -7,7 +7,8 @@ use crate::model::process::Account;
 use crate::model::{Hit, Process, Within, sixteen};
 
 use super::super::common::is_lossy;
-use super::super::json::{Object, base64, digits, string, string_part};
+use super::super::json::{Object, base64, string, string_part};
+use super::super::numbers::digits;
 use super::{common, origin};
 
 const HEAD: &str = concat!(
