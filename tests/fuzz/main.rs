@@ -50,13 +50,17 @@ fn every_target_has_its_door_and_its_seeds() {
 }
 
 /// Inputs that once broke a check, in the order in which the fuzzer came upon them.
-const BROKE: [(&str, &[u8]); 8] = [
+const BROKE: [(&str, &[u8]); 9] = [
     ("values", b"arc=0,,040,,"),
     ("values", b"op=start ADDR={ '\0\0sasuccesc"),
     ("values", b"\xd9\xd9=' au\xd9='\x01\0\xd9"),
     ("indicators", b"htvps://a.eaEv::/48\n"),
     ("indicators", b"a://b.example/x//\n"),
     ("indicators", b"::ffff:20:ffff:2/24\0::1 ::2"),
+    (
+        "line",
+        b"type=AVC\0\0\0\0 msg=audit(1795318758.002:192913): x",
+    ),
     ("indicators", b"# a\nhttps://a.exampl[:/]/.0[da/39]"),
     (
         "config",

@@ -48,6 +48,10 @@ fn read_usual(line: &[u8]) -> Option<Record<'_>> {
     let name = u128::from_le_bytes(*name) & 1u128.checked_shl(8 * end as u32)?.wrapping_sub(1);
     let kind = RecordType::read_short(name)?;
     let (type_name, rest) = rest.split_at_checked(end)?;
+    // A name that ends in zeros would look like the one without them.
+    if type_name.last() == Some(&0) {
+        return None;
+    }
     let (head, rest) = rest.split_first_chunk::<26>()?;
     let word = |at| eight::load(head, at);
     // `S.000:` stands over the last of the seconds and the first of the rest.
