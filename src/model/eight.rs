@@ -112,7 +112,7 @@ pub fn of_digits(values: u64) -> u64 {
 pub fn digits(number: u32) -> (u64, usize) {
     let digits = eight_digits(number);
     // Leading zeros go; the last digit stays.
-    let zeros = before((digits ^ (ONES * b'0' as u64)) | 1 << 56);
+    let zeros = before(values(digits) | 1 << 56);
     (digits >> (8 * zeros), 8 - zeros)
 }
 

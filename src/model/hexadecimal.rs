@@ -12,9 +12,8 @@ use super::sixteen;
 #[inline(always)]
 pub fn bytes(digits: [u8; 16]) -> ([u8; 8], usize) {
     let digits = u8x16::new(digits);
-    let up_to = |bytes: u8x16, most: u8| bytes.min(u8x16::splat(most)).simd_eq(bytes);
-    let decimal = up_to(digits - u8x16::splat(b'0'), 9);
-    let letter = up_to((digits | u8x16::splat(0x20)) - u8x16::splat(b'a'), 5);
+    let decimal = sixteen::at_most(digits - u8x16::splat(b'0'), 9);
+    let letter = sixteen::at_most((digits | u8x16::splat(0x20)) - u8x16::splat(b'a'), 5);
     let count = sixteen::before(!(decimal | letter).to_bitmask());
     // The low half of a letter is 1 to 6.
     let values = (digits & u8x16::splat(0x0f)) + (letter & u8x16::splat(9));

@@ -119,7 +119,7 @@ pub fn has_up_to(text: &[u8], most: u8) -> bool {
 }
 
 #[inline(always)]
-fn at_most(bytes: u8x16, most: u8) -> u8x16 {
+pub(super) fn at_most(bytes: u8x16, most: u8) -> u8x16 {
     bytes.min(u8x16::splat(most)).simd_eq(bytes)
 }
 
