@@ -58,8 +58,9 @@ fn split_scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
 fn without_own_port<'a>(scheme: &[u8], host: &'a [u8]) -> Option<&'a [u8]> {
     let end = match host.first() {
         Some(b'[') => memchr::memchr(b']', host)? + 1,
-        // Brackets are an address's (RFC 3986, 3.2.2); elsewhere they hide what stands in them.
-        _ if memchr::memchr2(b'[', b']', host).is_some() => return None,
+        // Brackets are an address's (RFC 3986, 3.2.2); elsewhere they hide what stands in them, or are of
+        // the text around.
+        _ if host.iter().any(|b| b"[](){}".contains(b)) => return None,
         _ => memchr::memchr(b':', host).unwrap_or(host.len()),
     };
     let (name, port) = host.split_at_checked(end)?;
@@ -137,6 +138,7 @@ mod tests {
             "http://evil.example:port/",
             "https://evil[:/]/x",
             "http://evil]/x",
+            "http://evil(/)x",
         ] {
             assert_eq!(form(text), None, "{text}");
         }
