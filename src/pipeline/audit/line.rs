@@ -25,21 +25,50 @@ pub struct Record<'a> {
 /// Reads the head of a line. The line must begin with `node=` or `type=`.
 #[inline(always)]
 pub fn read(line: &[u8]) -> Result<Record<'_>, Reject> {
-    let (node, rest) = match line.strip_prefix(b"node=") {
-        Some(rest) => {
-            let end = memchr(b' ', rest).ok_or(Reject::NotAudit)?;
-            (Some(&rest[..end]), &rest[end + 1..])
-        }
-        None => (None, line),
-    };
+    let (node, rest) = read_node(line)?;
     match read_usual(rest) {
-        Some(record) => Ok(Record { node, ..record }),
+        Some(record) => Ok(Record {
+            node,
+            body: trimmed(record.body),
+            ..record
+        }),
         None => read_any(node, rest),
     }
 }
 
+/// The name of the node, where the line begins with one, and what follows.
+#[inline(always)]
+fn read_node(line: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Reject> {
+    match line.strip_prefix(b"node=") {
+        Some(rest) => {
+            let end = memchr(b' ', rest).ok_or(Reject::NotAudit)?;
+            Ok((Some(&rest[..end]), &rest[end + 1..]))
+        }
+        None => Ok((None, line)),
+    }
+}
+
+/// Reads a line that is nothing but one record, as nearly all are. `None` says that this look was not
+/// enough: it may be several lines, two records glued, or one written otherwise.
+#[inline(always)]
+pub fn read_plain(line: &[u8]) -> Option<Record<'_>> {
+    let (node, rest) = read_node(line).ok()?;
+    let record = read_usual(rest)?;
+    let (several, bracket) = sixteen::has_either(record.body, b'\r', b'(');
+    let named = node.is_none_or(|node| sixteen::has_either(node, b'\r', b'(') == (false, false));
+    if several | !named || (bracket && glued(record.body).is_some()) {
+        return None;
+    }
+    Some(Record {
+        node: node.filter(|node| !node.is_empty()),
+        body: trimmed(record.body),
+        ..record
+    })
+}
+
 /// `type=NAME msg=audit(SSSSSSSSSS.mmm:N): BODY`, of a type with a short name and a time between 2001
-/// and 2286: what nearly all lines are. Says the same as [`read_any`], or nothing.
+/// and 2286: what nearly all lines are. Says the same as [`read_any`], but for white space around the
+/// body, or nothing.
 #[inline(always)]
 fn read_usual(line: &[u8]) -> Option<Record<'_>> {
     let rest = line.strip_prefix(b"type=")?;
@@ -72,7 +101,7 @@ fn read_usual(line: &[u8]) -> Option<Record<'_>> {
             time: Timestamp(time as i64),
             serial,
         },
-        body: trimmed(rest.strip_prefix(b"): ")?),
+        body: rest.strip_prefix(b"): ")?,
     })
 }
 
@@ -108,17 +137,8 @@ fn read_any<'a>(node: Option<&'a [u8]>, line: &'a [u8]) -> Result<Record<'a>, Re
 
 /// Where in a body another record begins: a writer that was cut off, or a collector that joins lines,
 /// put two on one. Only where no quote is open: within one it is text that a program wrote.
-#[inline]
-pub fn glued(body: &[u8]) -> Option<usize> {
-    // Most bodies have no parenthesis at all.
-    match sixteen::has(body, b'(') {
-        true => find_glued(body),
-        false => None,
-    }
-}
-
 #[inline(never)]
-fn find_glued(body: &[u8]) -> Option<usize> {
+pub fn glued(body: &[u8]) -> Option<usize> {
     memchr_iter(b'(', body).find_map(|at| {
         let before = body[..at].strip_suffix(b"audit")?;
         let before = before.strip_suffix(b"msg=").unwrap_or(before);

@@ -130,11 +130,18 @@ fn the_place_of_what_is_wrong_is_told() {
     assert_eq!(locate(b"type=CWD msg=audit(1.000:1): x"), None);
 }
 
+fn trimmed_usual(line: &[u8]) -> Option<Record<'_>> {
+    read_usual(line).map(|record| Record {
+        body: trimmed(record.body),
+        ..record
+    })
+}
+
 proptest! {
     #[test]
     fn what_is_read_fast_is_read_as_any(line in "type=(SYSCALL|CWD|EOE|USER_LOGIN|INTEGRITY_METADATA|NEW|[A-Z]{0,18}) {1,2}(msg=)?audit\\([0-9]{9,11}[.:]([0-9]{3}|[/-:]{2,4})[:.][0-9]{0,17}\\)?:? {0,2}(x( y)?)?[ \t]{0,2}") {
         let line = line.as_bytes();
-        if let Some(record) = read_usual(line) {
+        if let Some(record) = trimmed_usual(line) {
             prop_assert_eq!(read_any(None, line), Ok(record));
         }
     }
@@ -142,7 +149,23 @@ proptest! {
     #[test]
     fn a_usual_line_is_read_fast(time in 1_000_000_000_000i64..=9_999_999_999_999, serial in 0u64..=u32::MAX as u64, body in "[ -~]{0,40}") {
         let line = format!("type=PROCTITLE msg=audit({}): {body}", stamp(time, serial));
-        prop_assert_eq!(read_usual(line.as_bytes()).ok_or(Reject::NotAudit), read_any(None, line.as_bytes()));
+        let usual = trimmed_usual(line.as_bytes());
+        prop_assert_eq!(usual.ok_or(Reject::NotAudit), read_any(None, line.as_bytes()));
+    }
+
+    #[test]
+    fn a_plain_line_is_one_record_and_nothing_else(
+        node in "(node=[a-z(\r\n]{0,3} )?",
+        kind in "(CWD|SYSCALL|EOE|[A-Z]{1,3})[\0\n]?",
+        body in "[ -~]{0,20}[\r\n]?[a-z=\"()]{0,9}( type=CWD msg=audit\\(1\\.000:2\\): x)?[ \r\n]{0,2}",
+    ) {
+        let line = format!("{node}type={kind} msg=audit(1700000000.123:4): {body}");
+        if let Some(record) = read_plain(line.as_bytes()) {
+            let read = read(line.as_bytes()).map(|read| Record { node: read.node.filter(|node| !node.is_empty()), ..read });
+            prop_assert_eq!(read, Ok(record));
+            prop_assert_eq!(glued(record.body), None);
+            prop_assert!(!line.contains(['\r', '\n']), "{:?}", line);
+        }
     }
 
     #[test]

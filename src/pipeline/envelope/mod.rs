@@ -21,8 +21,8 @@ mod tests;
 
 use memchr::{memchr2, memmem};
 
+use crate::model::Reject;
 use crate::model::envelope::{Envelope, Form};
-use crate::model::{Reject, sixteen};
 
 /// What Windows puts before a text in UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -57,22 +57,17 @@ impl Opener {
         }
     }
 
-    /// The one line that most records are, without a carrier. `None`: [`Opener::open`] is to be asked.
+    /// A record may be a line without a carrier; else all are documents.
     #[inline]
-    pub fn bare<'v>(&self, value: &'v [u8]) -> Option<Line<'v>> {
-        if self.fixed.form == Form::Json
-            || !(value.starts_with(b"type=") || value.starts_with(b"node="))
-        {
-            return None;
-        }
-        if sixteen::has_up_to(value, b'\r') && memchr2(b'\n', b'\r', value).is_some() {
-            return None;
-        }
-        Some(Line {
-            host: None,
-            text: value,
-            raw: value,
-        })
+    pub fn reads_lines(&self) -> bool {
+        self.fixed.form != Form::Json
+    }
+
+    /// The one line that a record is, without a carrier.
+    fn bare<'v>(&self, value: &'v [u8]) -> Option<Line<'v>> {
+        let line = Line::bare(value);
+        let is_one = || memchr2(b'\n', b'\r', value).is_none();
+        (self.reads_lines() && line.is_audit() && is_one()).then_some(line)
     }
 
     /// Hands out the lines of a record in order; `Err` with the bytes where they hold no line.
@@ -106,7 +101,17 @@ impl Opener {
     }
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// A line without a carrier.
+    #[inline]
+    pub fn bare(line: &'a [u8]) -> Line<'a> {
+        Line {
+            host: None,
+            text: line,
+            raw: line,
+        }
+    }
+
     /// Begins as an audit line does.
     fn is_audit(&self) -> bool {
         self.text.starts_with(b"type=") || self.text.starts_with(b"node=")
