@@ -25,6 +25,15 @@ fn kept(text: &[u8], most: usize) -> Box<[u8]> {
     text[..text.len().min(most)].into()
 }
 
+/// Keeps what a record says, where it says anything new.
+fn keep(known: &mut Option<Box<[u8]>>, text: Option<&[u8]>, most: usize) {
+    if let Some(text) = text
+        && known.as_deref() != Some(&text[..text.len().min(most)])
+    {
+        *known = Some(kept(text, most));
+    }
+}
+
 /// The pieces of one connection, sudo, su or cron job, by the process that asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -89,8 +98,11 @@ impl Attempt {
             self.records.push(record.stamp);
         }
         if let Some(exe) = record.exe {
-            self.service = service_of(Some(exe)).into();
-            self.exe = Some(kept(exe, MOST_TEXT));
+            let service = service_of(Some(exe));
+            if *service != *self.service {
+                self.service = service.into();
+            }
+            keep(&mut self.exe, Some(exe), MOST_TEXT);
         }
         self.join_user(record);
         if let Some(ip) = record.address.and_then(read_ip) {
@@ -101,14 +113,8 @@ impl Attempt {
         {
             self.src_host = Some(String::from_utf8_lossy(&kept(host, MOST_TEXT)).into());
         }
-        self.terminal = record
-            .terminal
-            .map(|text| kept(text, MOST_TEXT))
-            .or(self.terminal.take());
-        self.command = record
-            .command
-            .map(|text| kept(text, MOST_COMMAND))
-            .or(self.command.take());
+        keep(&mut self.terminal, record.terminal, MOST_TEXT);
+        keep(&mut self.command, record.command, MOST_COMMAND);
         self.session = record.session.or(self.session);
         if record.kind == AuthKind::Authentication {
             self.method = method_of(record).or(self.method);
@@ -125,11 +131,11 @@ impl Attempt {
             // "(unknown)"; the name as typed is in USER_AUTH.
             Some(b"(invalid user)" | b"(unknown)" | b"(unknown user)") => self.unknown_user = true,
             Some(account) => {
-                self.account = Some(kept(account, MOST_TEXT));
+                keep(&mut self.account, Some(account), MOST_TEXT);
                 match record.kind {
-                    AuthKind::SessionStart => self.target = self.account.clone(),
+                    AuthKind::SessionStart => keep(&mut self.target, Some(account), MOST_TEXT),
                     AuthKind::Authentication | AuthKind::Account => {
-                        self.asked = self.account.clone();
+                        keep(&mut self.asked, Some(account), MOST_TEXT);
                     }
                     _ => {}
                 }
@@ -138,7 +144,7 @@ impl Attempt {
         }
         let fill = |known: &mut Principal, id: Option<u32>, name: Option<&[u8]>| {
             known.id = id.or(known.id);
-            known.name = name.map(|name| kept(name, MOST_TEXT)).or(known.name.take());
+            keep(&mut known.name, name, MOST_TEXT);
         };
         fill(
             &mut self.login_user,

@@ -42,7 +42,8 @@ struct Session {
 /// Logons in the making and open sessions of one host, by process id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logons {
-    attempts: BTreeMap<u32, Attempt>,
+    /// An attempt is large, and its neighbours move where one comes or goes.
+    attempts: BTreeMap<u32, Box<Attempt>>,
     due: Due<u32>,
     /// Source address and process id of each attempt that has one and was not told.
     by_source: BTreeSet<(IpAddr, u32)>,
@@ -102,7 +103,7 @@ impl Logons {
         if fits != Some(true) {
             self.make_room(context, tell);
             self.attempts
-                .insert(pid, Attempt::new(record, context.offset));
+                .insert(pid, Box::new(Attempt::new(record, context.offset)));
         }
         let Some(attempt) = self.attempts.get_mut(&pid) else {
             return;
@@ -340,7 +341,7 @@ impl Logons {
         }
     }
 
-    fn remove(&mut self, pid: u32) -> Option<Attempt> {
+    fn remove(&mut self, pid: u32) -> Option<Box<Attempt>> {
         let attempt = self.attempts.remove(&pid)?;
         if let Some(ip) = attempt.src_ip() {
             self.by_source.remove(&(ip, pid));
