@@ -14,7 +14,7 @@ use trailhound::model::settings::Waits;
 use trailhound::model::{Flow, Schema, Settings, Timestamp};
 use trailhound::pipeline::audit::correlate::{Arrival, HostBuffer};
 use trailhound::pipeline::audit::event::Event;
-use trailhound::pipeline::audit::{execve, line, normalise, records};
+use trailhound::pipeline::audit::{execve, line, normalise, opened, records};
 use trailhound::pipeline::detect::Guesses;
 use trailhound::pipeline::encode;
 use trailhound::pipeline::envelope::Opener;
@@ -142,7 +142,13 @@ fn encode(criterion: &mut Criterion) {
         let mut bump = Bump::new();
         b.iter(|| {
             for event in &others {
-                black_box(normalise::audit_event(event, None, "web01", &bump));
+                black_box(normalise::audit_event(
+                    event,
+                    opened::all(event, &bump),
+                    None,
+                    "web01",
+                    &bump,
+                ));
                 bump.reset();
             }
         });
@@ -154,7 +160,13 @@ fn encode(criterion: &mut Criterion) {
             b.iter(|| {
                 out.clear();
                 for event in &others {
-                    let audit = normalise::audit_event(event, None, "web01", &bump);
+                    let audit = normalise::audit_event(
+                        event,
+                        opened::all(event, &bump),
+                        None,
+                        "web01",
+                        &bump,
+                    );
                     encode::audit(&mut out, schema, &audit);
                     bump.reset();
                 }
@@ -171,9 +183,9 @@ fn sessions(criterion: &mut Criterion) {
     let bump = Bump::new();
     let mut taken = Vec::new();
     for event in &events {
-        for (kind, _, body) in event.records() {
-            let kind = records::auth_kind(kind);
-            taken.extend(kind.map(|kind| records::read_auth(kind, event.stamp, body, &bump)));
+        for record in opened::all(event, &bump) {
+            let kind = records::auth_kind(record.kind);
+            taken.extend(kind.map(|kind| records::read_auth(kind, event.stamp, record, &bump)));
         }
     }
     let mut group = criterion.benchmark_group("state");

@@ -72,6 +72,86 @@ pub const ROW: [&str; 22] = [
     "uid", "gid", "euid", "suid", "fsuid", "egid", "sgid", "fsgid", "tty", "ses",
 ];
 
+/// Names of fields in the order in which their writers put them, one kind of record after the other:
+/// what nearly all records have. Which are of which record, the reader knows.
+pub const USUAL: [&str; 69] = [
+    // SYSCALL, behind its row, and auditd's names for its ids (kernel/auditsc.c: audit_log_exit; audit-userspace
+    // src/auditd-event.c: ENRICHED).
+    "comm",
+    "exe",
+    "subj",
+    "key",
+    "ARCH",
+    "SYSCALL",
+    "AUID",
+    "UID",
+    "GID",
+    "EUID",
+    "SUID",
+    "FSUID",
+    "EGID",
+    "SGID",
+    "FSGID",
+    // PATH (kernel/auditsc.c: audit_log_name)
+    "item",
+    "name",
+    "inode",
+    "dev",
+    "mode",
+    "ouid",
+    "ogid",
+    "rdev",
+    "obj",
+    "nametype",
+    "cap_fp",
+    "cap_fi",
+    "cap_fe",
+    "cap_fver",
+    "cap_frootid",
+    "OUID",
+    "OGID",
+    // Of programs (kernel/audit.c: audit_log_common_recv_msg; audit-userspace lib/audit_logging.c)
+    "pid",
+    "uid",
+    "auid",
+    "ses",
+    "subj",
+    "msg",
+    "op",
+    "grantors",
+    "id",
+    "acct",
+    "cwd",
+    "cmd",
+    "unit",
+    "comm",
+    "exe",
+    "hostname",
+    "addr",
+    "terminal",
+    "res",
+    "UID",
+    "AUID",
+    "ID",
+    // LOGIN (kernel/auditsc.c: audit_log_set_loginuid)
+    "pid",
+    "uid",
+    "subj",
+    "old-auid",
+    "auid",
+    "tty",
+    "old-ses",
+    "ses",
+    "res",
+    "UID",
+    "OLD-AUID",
+    "AUID",
+    // CWD, PROCTITLE, SOCKADDR
+    "cwd",
+    "proctitle",
+    "saddr",
+];
+
 impl<'a> AuditRecord<'a> {
     /// Keys and values of all fields.
     pub fn all(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
@@ -95,6 +175,9 @@ pub struct AuditField<'a> {
     pub is_inner: bool,
     /// JSON can hold key and value as they are; false where that is not known.
     pub is_plain: bool,
+    /// The place of its name in [`USUAL`], where it and all fields before it are as they mostly are. No other
+    /// field of these has its name.
+    pub usual: Option<u8>,
 }
 
 impl<'a> AuditField<'a> {

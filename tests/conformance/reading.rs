@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 use trailhound::pipeline::audit::event::Event;
-use trailhound::pipeline::audit::{line, normalise};
+use trailhound::pipeline::audit::{line, normalise, opened};
 
 /// A record as we read it.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ fn reading<'l>(lines: impl Iterator<Item = &'l line::Record<'l>>) -> Reading {
         event.push(line);
     }
     let bump = Bump::new();
-    let audit = normalise::audit_event(&event, None, "", &bump);
+    let audit = normalise::audit_event(&event, opened::all(&event, &bump), None, "", &bump);
     let records = audit.records.iter().map(|record| Record {
         kind: text(record.kind),
         fields: record

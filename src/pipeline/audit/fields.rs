@@ -14,7 +14,7 @@ pub use crate::model::field::{Raw, decode_hex, word};
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
     rest: &'a [u8],
-    /// So many spaces at its end are no part of the body.
+    /// So many bytes at its end are no part of the body: spaces, or what stands behind a value.
     room: usize,
     /// Something stood before one of the fields so far that may be no part of any.
     words: bool,
@@ -60,6 +60,24 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Of what stands in a field's value that ended `behind` bytes before the end of `text`, which the
+    /// field began.
+    pub fn inside(text: &'a [u8], behind: usize, inner: &'a [u8]) -> Fields<'a> {
+        // The last quote.
+        let end = text.len().saturating_sub(behind + 1);
+        let inside = text.get(end.saturating_sub(inner.len())..);
+        match inside {
+            Some(inside) if std::ptr::eq(&inside[..inner.len().min(inside.len())], inner) => {
+                Fields {
+                    rest: inside,
+                    room: inside.len() - inner.len(),
+                    words: false,
+                }
+            }
+            _ => Fields::new(inner),
+        }
+    }
+
     /// What has not been read, with the room behind it.
     pub fn text(&self) -> &'a [u8] {
         self.rest
@@ -98,10 +116,7 @@ impl<'a> Fields<'a> {
     /// are: where they end is found by a look at sixteen bytes at a time.
     #[inline(always)]
     fn short(&mut self) -> Option<Field<'a>> {
-        let text = match self.rest {
-            [b' ' | 0x1D, rest @ ..] => rest,
-            rest => rest,
-        };
+        let text = self.begin();
         let first = *text.first_chunk::<16>()?;
         let blanks = sixteen::blanks(first);
         let equals = sixteen::before(sixteen::equal(first, b'='));
@@ -109,7 +124,49 @@ impl<'a> Fields<'a> {
         if !(1..16).contains(&equals) || sixteen::before(breaks) < equals {
             return None;
         }
+        let eight = u128::from_le_bytes(first) as u64;
+        let word = match equals {
+            ..=8 => eight::lowest(eight, equals),
+            _ => 0,
+        };
+        self.valued(text, first, equals, word)
+    }
+
+    /// The sixteen bytes that a field would begin with.
+    #[inline(always)]
+    pub fn next_sixteen(&self) -> Option<u128> {
+        self.begin()
+            .first_chunk()
+            .map(|bytes| u128::from_le_bytes(*bytes))
+    }
+
+    /// The field whose key, of so many bytes and with this [`word`], is known to be next.
+    #[inline(always)]
+    pub fn named(&mut self, key: usize, word: u64) -> Option<Field<'a>> {
+        let text = self.begin();
+        self.valued(text, *text.first_chunk::<16>()?, key, word)
+    }
+
+    /// Behind the one mark that parts a field from the one before.
+    #[inline(always)]
+    fn begin(&self) -> &'a [u8] {
+        match self.rest {
+            [b' ' | 0x1D, rest @ ..] => rest,
+            rest => rest,
+        }
+    }
+
+    /// The field that a text begins with, by its first sixteen bytes and the place of its `=`.
+    #[inline(always)]
+    fn valued(
+        &mut self,
+        text: &'a [u8],
+        first: [u8; 16],
+        equals: usize,
+        word: u64,
+    ) -> Option<Field<'a>> {
         let special = sixteen::special(first);
+        let most = text.len().checked_sub(self.room)?;
         let (raw, end, is_plain) = match *text.get(equals + 1)? {
             b'"' => {
                 let from = equals + 2;
@@ -124,26 +181,25 @@ impl<'a> Fields<'a> {
             }
             b'\'' | b'{' => return None,
             _ => {
-                let (end, is_plain) = match sixteen::before(blanks) {
+                let (end, is_plain) = match sixteen::before(sixteen::blanks(first)) {
                     16 => far(text, 16, sixteen::blanks)?,
                     end => (end, true),
                 };
-                if !is_end(*text.get(end)?) {
+                if end < most && !is_end(*text.get(end)?) {
                     return None;
                 }
                 let is_plain = is_plain && special & sixteen::up_to(end) == 0;
-                (bare(&text[equals + 1..end]), end, is_plain)
+                let end = end.min(most);
+                (bare(text.get(equals + 1..end)?), end, is_plain)
             }
         };
+        if end > most {
+            return None;
+        }
         self.rest = &text[end..];
-        let eight = u128::from_le_bytes(first) as u64;
         Some(Field {
             key: &text[..equals],
-            word: if equals > 8 {
-                0
-            } else {
-                eight::lowest(eight, equals)
-            },
+            word,
             raw,
             plain: is_plain.then_some(text),
         })

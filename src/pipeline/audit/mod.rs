@@ -13,7 +13,7 @@
 //! - [`health`]: what kernel and auditd say of their own losses
 //! - [`tables`]: what numbers mean, [`sockaddr`]: what an address means
 //! - [`interpret`]: what the value of a field means
-//! - [`opened`]: a record whose fields have been read, [`classify`]: what an event that is no program start was about
+//! - [`opened`]: a record whose fields have been read; `usual`: those that records mostly have; [`classify`]: what an event that is no program start was about
 //! - [`normalise`]: a finished event → [`Process`](crate::model::Process)
 //!
 //! It never reads PROCTITLE for arguments, never asks this machine for a name, and never drops a line
@@ -38,3 +38,4 @@ pub mod records;
 pub mod sockaddr;
 pub mod syscall;
 pub mod tables;
+mod usual;

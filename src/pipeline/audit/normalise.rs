@@ -15,7 +15,7 @@ use super::classify;
 use super::event::Event;
 use super::execve;
 use super::fields::Fields;
-use super::opened;
+use super::opened::Opened;
 use super::record_types::RecordType;
 use super::syscall::Syscall;
 
@@ -80,14 +80,14 @@ fn working_directory<'b>(body: &'b [u8], bump: &'b Bump) -> Option<&'b [u8]> {
     Fields::find(body, b"cwd").and_then(|raw| raw.decode_some(bump))
 }
 
-/// Every record of the event with every field decoded, and what it was about.
+/// Every record of the event with every field decoded, and what it was about; `opened` are its records.
 pub fn audit_event<'b>(
     event: &'b Event,
+    opened: &'b [Opened<'b>],
     cut: Option<Cut>,
     host: &'b str,
     bump: &'b Bump,
 ) -> AuditEvent<'b> {
-    let opened = opened::all(event, bump);
     let records = opened.iter().map(|record| AuditRecord {
         kind: record.name,
         row: record.row,
@@ -118,6 +118,7 @@ pub fn audit_event<'b>(
 mod tests {
     use super::*;
     use crate::pipeline::audit::line;
+    use crate::pipeline::audit::opened;
 
     fn event(lines: &[&str]) -> Event {
         let mut event = Event::default();
@@ -151,7 +152,7 @@ mod tests {
         ]);
         let bump = Bump::new();
         assert!(process(&event, None, "web01", &bump).is_none());
-        let audit = audit_event(&event, None, "web01", &bump);
+        let audit = audit_event(&event, opened::all(&event, &bump), None, "web01", &bump);
         assert_eq!(audit.success, Some(false));
     }
 

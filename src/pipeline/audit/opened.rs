@@ -15,6 +15,7 @@ use super::fields::{Field, Fields, Raw, decode_hex, word};
 use super::keys as key;
 use super::record_types::RecordType;
 use super::syscall::Syscall;
+use super::usual::{self, Usual};
 
 /// A record and its fields.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,7 @@ impl<'b> Opened<'b> {
                 .filter(|_| !row.is_empty())
                 .and_then(|call| call.success),
             has_words: false,
+            usual: Usual::of(kind),
         };
         open.read(fields, false);
         Opened {
@@ -115,29 +117,36 @@ struct Open<'b> {
     /// What the first field that tells of success says.
     success: Option<bool>,
     has_words: bool,
+    usual: Usual,
 }
 
 impl<'b> Open<'b> {
     fn read(&mut self, mut raw: Fields<'b>, is_inner: bool) {
-        for field in raw.by_ref() {
+        loop {
+            while let Some((field, at)) = self.usual.field(&mut raw) {
+                self.take(field, is_inner, Some(at));
+            }
+            let text = raw.text();
+            let Some(field) = raw.next() else { break };
             match field.raw {
                 Raw::Nested(inner) if field.word == key::MSG => {
-                    self.read(Fields::new(inner), true);
-                    continue;
+                    self.read(Fields::inside(text, raw.text().len(), inner), true);
                 }
-                _ => self.take(field, is_inner),
+                _ => self.take(field, is_inner, None),
             }
         }
         self.has_words |= raw.has_words();
     }
 
     #[inline(always)]
-    fn take(&mut self, field: Field<'b>, is_inner: bool) {
+    fn take(&mut self, field: Field<'b>, is_inner: bool, usual: Option<usize>) {
         let Field { key, word, raw, .. } = field;
+        let may_be_hex = || match usual {
+            Some(at) => usual::may_be_hex(at),
+            None => is_encoded(self.kind, key, word),
+        };
         let decoded = match raw {
-            Raw::Bare(text) if text.len() > 1 && is_encoded(self.kind, key, word) => {
-                decode_hex(text, self.bump)
-            }
+            Raw::Bare(text) if text.len() > 1 && may_be_hex() => decode_hex(text, self.bump),
             _ => None,
         };
         match word {
@@ -154,6 +163,7 @@ impl<'b> Open<'b> {
             decoded,
             is_inner,
             is_plain: field.plain.is_some() && decoded.is_none(),
+            usual: usual.map(|at| at as u8),
         });
     }
 
@@ -164,15 +174,27 @@ impl<'b> Open<'b> {
 
 /// Fields that the kernel, or audit-userspace for its own, writes in hex when they hold a space, a
 /// quote or a byte outside ASCII (auparse/typetab.h, `AUPARSE_TYPE_ESCAPED`).
-pub fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
-    if kind == RecordType::EXECVE {
+pub const fn is_encoded(kind: RecordType, key: &[u8], name: u64) -> bool {
+    if kind.index() == RecordType::EXECVE.index() {
         // `a1_len=` is a number.
-        return matches!(key, [b'a', b'0'..=b'9', ..]) && !key.ends_with(b"_len");
+        let is_length = matches!(key, [.., b'_', b'l', b'e', b'n']);
+        return matches!(key, [b'a', b'0'..=b'9', ..]) && !is_length;
     }
     match name {
         0 => matches!(key, b"proctitle" | b"invalid_context"),
-        name => may_be_encoded(name) && ENCODED.contains(&name),
+        name => may_be_encoded(name) && is_one_of_them(name),
     }
+}
+
+const fn is_one_of_them(name: u64) -> bool {
+    let mut i = 0;
+    while i < ENCODED.len() {
+        if ENCODED[i] == name {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 const ENCODED: [u64; 20] = [
@@ -199,7 +221,7 @@ const ENCODED: [u64; 20] = [
 ];
 
 /// Nearly all names are none of [`ENCODED`], and one bit says so.
-fn may_be_encoded(name: u64) -> bool {
+const fn may_be_encoded(name: u64) -> bool {
     const BITS: [u64; 4] = {
         let (mut bits, mut i) = ([0; 4], 0);
         while i < ENCODED.len() {
@@ -270,6 +292,77 @@ mod tests {
             assert!(!record.has_words);
             assert!(record.find(key::CWD).is_none(), "it is the message's");
         });
+    }
+
+    /// As [`Open::read`], by names alone, and each field's text without what stands behind it.
+    fn by_name(kind: RecordType, body: &[u8], is_inner: bool, bump: &Bump) -> Vec<String> {
+        let mut all = Vec::new();
+        for field in Fields::new(body) {
+            match field.raw {
+                Raw::Nested(inner) if field.word == key::MSG => {
+                    all.extend(by_name(kind, inner, true, bump));
+                }
+                Raw::Bare(text) if text.len() > 1 && is_encoded(kind, field.key, field.word) => {
+                    let decoded = decode_hex(text, bump);
+                    all.push(format!(
+                        "{:?} {:?} {decoded:?} {is_inner}",
+                        field.key, field.raw
+                    ));
+                }
+                raw => all.push(format!("{:?} {raw:?} None {is_inner}", field.key)),
+            }
+        }
+        all
+    }
+
+    const USUALLY: [&str; 5] = [
+        "SYSCALL arch=c000003e syscall=257 comm=\"id\" exe=\"/usr/bin/id\" subj=a:b key=\"k\"\x1dARCH=x86_64 UID=\"root\"",
+        "PATH item=0 name=\"/etc/shadow\" inode=7 dev=08:01 mode=0100640 ouid=0 ogid=42 rdev=00:00 nametype=NORMAL cap_fp=0 cap_frootid=0 OUID=\"root\"",
+        "USER_AUTH pid=7 uid=0 auid=4294967295 ses=4294967295 subj=u:r msg='op=PAM:authentication grantors=pam_unix acct=\"root\" exe=\"/usr/sbin/sshd\" hostname=? addr=203.0.113.66 terminal=ssh res=success' UID=\"root\" AUID=\"unset\"",
+        "USER_CMD pid=7 uid=0 auid=1 ses=2 msg='cwd=\"/\" cmd=6C73 exe=\"/usr/bin/sudo\" terminal=? res=failed'UID=\"root\"",
+        "LOGIN pid=7 uid=0 subj=x old-auid=4294967295 auid=1 tty=(none) old-ses=4294967295 ses=2 res=1",
+    ];
+
+    proptest::proptest! {
+        /// Whatever is left out, doubled, moved, cut off or written otherwise: both ways say the same, and no
+        /// two usual fields of a record have one name.
+        #[test]
+        fn usual_fields_are_read_as_any_others(
+            which in 0..USUALLY.len(),
+            changes in proptest::collection::vec((0usize..20, "|\"a\"|\"a|\"a b\"|6162|x=1|a,|'|msg='a=1|pid=1 pid=2|old pid=3|a\x01|a\"b|\\\\"), 0..3),
+            cut in 0usize..300,
+        ) {
+            let (kind, body) = USUALLY[which].split_once(' ').unwrap();
+            let mut parts: Vec<String> = body.split(' ').map(String::from).collect();
+            for (at, text) in changes {
+                let count = parts.len();
+                let part = &mut parts[at % count];
+                let name = part.split_once('=').map_or("", |(name, _)| name).to_owned();
+                *part = match text.as_str() {
+                    "" => String::new(),
+                    text if text.contains('=') => text.to_owned(),
+                    text => format!("{name}={text}"),
+                };
+            }
+            let mut body = parts.join(" ");
+            body.truncate(cut);
+            let (mut event, bump) = (Event::default(), Bump::new());
+            let line = format!("type={kind} msg=audit(1.000:1): {body}");
+            event.push(&line::read(line.as_bytes()).unwrap());
+            let record = all(&event, &bump)[0];
+            let told = |field: &AuditField<'_>| {
+                format!("{:?} {:?} {:?} {}", field.key(), field.raw, field.decoded, field.is_inner)
+            };
+            let fields: Vec<_> = record.fields.iter().map(told).collect();
+            proptest::prop_assert_eq!(fields, by_name(record.kind, body.trim_ascii().as_bytes(), false, &bump));
+            for (i, field) in record.fields.iter().enumerate() {
+                let Some(usual) = field.usual else { break };
+                proptest::prop_assert_eq!(field.key(), crate::model::audit::USUAL[usual as usize].as_bytes());
+                proptest::prop_assert!(record.fields[..i].iter().all(|before| before.key() != field.key()));
+                let plain = field.plain().map(|plain| plain.text());
+                proptest::prop_assert!(plain.is_none_or(|plain| plain == field.value()));
+            }
+        }
     }
 
     #[test]

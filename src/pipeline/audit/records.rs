@@ -5,12 +5,13 @@
 
 use bumpalo::Bump;
 
-use crate::model::audit::{AuthKind, AuthRecord};
+use crate::model::audit::{AuditField, AuthKind, AuthRecord};
 use crate::model::process::Account;
 use crate::model::{Stamp, hexadecimal};
 
-use super::fields::{Field, Fields, Raw};
+use super::fields::Raw;
 use super::keys as key;
+use super::opened::Opened;
 use super::record_types::RecordType;
 
 /// The keys of a `key=`.
@@ -62,11 +63,11 @@ pub fn auth_kind(kind: RecordType) -> Option<AuthKind> {
     })
 }
 
-/// Reads a record about an authentication.
+/// What a record says of an authentication.
 pub fn read_auth<'b>(
     kind: AuthKind,
     stamp: Stamp,
-    body: &'b [u8],
+    opened: &Opened<'b>,
     bump: &'b Bump,
 ) -> AuthRecord<'b> {
     let mut record = AuthRecord {
@@ -87,14 +88,19 @@ pub fn read_auth<'b>(
         terminal: None,
         command: None,
     };
-    take_fields(&mut record, body, bump, true);
+    // LOGIN names the old values first, as `old-auid=` or `old auid=` (kernel/auditsc.c,
+    // audit_log_set_loginuid): the last of a name is the new one.
+    for field in opened.fields {
+        take(&mut record, field, bump);
+    }
     record
 }
 
 /// Before 2007 audit-userspace wrote `(hostname=h, addr=a, terminal=t res=success)`.
+#[inline]
 pub fn without_brackets(raw: Raw<'_>) -> Raw<'_> {
     match raw {
-        Raw::Bare(text) if !text.contains(&b'(') => {
+        Raw::Bare(text @ [.., b')' | b',']) if !text.contains(&b'(') => {
             let text = text.strip_suffix(b")").unwrap_or(text);
             Raw::Bare(text.strip_suffix(b",").unwrap_or(text))
         }
@@ -102,38 +108,38 @@ pub fn without_brackets(raw: Raw<'_>) -> Raw<'_> {
     }
 }
 
-fn take_fields<'b>(record: &mut AuthRecord<'b>, body: &'b [u8], bump: &'b Bump, outer: bool) {
-    // LOGIN names the old values first, as `old-auid=` or `old auid=` (kernel/auditsc.c,
-    // audit_log_set_loginuid): the last of a name is the new one.
-    for Field { word, raw, .. } in Fields::new(body) {
-        let raw = if outer { raw } else { without_brackets(raw) };
-        match word {
-            key::PID => record.pid = raw.id(),
-            key::UID if outer => record.user.id = raw.id(),
-            key::AUID if outer => record.login_user.id = raw.id(),
-            key::SES if outer => record.session = raw.id(),
-            key::MSG if outer => {
-                if let Raw::Nested(inner) = raw {
-                    take_fields(record, inner, bump, false);
-                }
-            }
-            key::OP => record.operation = some(raw),
-            key::GRANTORS => record.grantors = some(raw),
-            key::ACCT => record.account = raw.decode_some(bump),
-            key::ID => record.id.id = raw.id(),
-            key::EXE => record.exe = raw.decode_some(bump),
-            key::HOSTNAME => record.hostname = some(raw),
-            key::ADDR => record.address = some(raw),
-            key::TERMINAL => record.terminal = some(raw),
-            key::CMD => record.command = raw.decode_some(bump),
-            key::RES | key::RESULT => {
-                record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes"))
-            }
-            key::NAME_OF_UID => record.user.name = name(raw),
-            key::NAME_OF_AUID => record.login_user.name = name(raw),
-            key::NAME_OF_ID => record.id.name = name(raw),
-            _ => {}
+fn take<'b>(record: &mut AuthRecord<'b>, field: &AuditField<'b>, bump: &'b Bump) {
+    let outer = !field.is_inner;
+    let raw = if outer {
+        field.raw
+    } else {
+        without_brackets(field.raw)
+    };
+    let decoded = || match field.decoded {
+        None => raw.decode_some(bump),
+        decoded => decoded,
+    };
+    match field.word {
+        key::PID => record.pid = raw.id(),
+        key::UID if outer => record.user.id = raw.id(),
+        key::AUID if outer => record.login_user.id = raw.id(),
+        key::SES if outer => record.session = raw.id(),
+        key::OP => record.operation = some(raw),
+        key::GRANTORS => record.grantors = some(raw),
+        key::ACCT => record.account = decoded(),
+        key::ID => record.id.id = raw.id(),
+        key::EXE => record.exe = decoded(),
+        key::HOSTNAME => record.hostname = some(raw),
+        key::ADDR => record.address = some(raw),
+        key::TERMINAL => record.terminal = some(raw),
+        key::CMD => record.command = decoded(),
+        key::RES | key::RESULT => {
+            record.success = Some(matches!(raw.text(), b"success" | b"1" | b"yes"));
         }
+        key::NAME_OF_UID => record.user.name = name(raw),
+        key::NAME_OF_AUID => record.login_user.name = name(raw),
+        key::NAME_OF_ID => record.id.name = name(raw),
+        _ => {}
     }
 }
 
@@ -151,7 +157,7 @@ mod tests {
     fn a_failed_logon_is_read() {
         let body = b"pid=6513 uid=0 auid=4294967295 ses=4294967295 msg='op=login acct=28696E76616C6964207573657229 exe=\"/usr/sbin/sshd\" hostname=? addr=203.0.113.66 terminal=sshd res=failed'\x1dUID=\"root\" AUID=\"unset\"";
         let bump = Bump::new();
-        let record = read_auth(AuthKind::Login, STAMP, body, &bump);
+        let record = read_auth(AuthKind::Login, STAMP, &Opened::of_body(body, &bump), &bump);
         assert_eq!(record.account, Some(b"(invalid user)".as_slice()));
         assert_eq!(record.address, Some(b"203.0.113.66".as_slice()));
         assert_eq!((record.hostname, record.success), (None, Some(false)));
@@ -162,7 +168,12 @@ mod tests {
     fn the_form_in_brackets_is_read() {
         let body = b"user pid=2 uid=0 auid=0 msg='PAM: session open acct=\"root\" : exe=\"/usr/sbin/crond\" (hostname=h.example, addr=192.0.2.1, terminal=cron res=success)'";
         let bump = Bump::new();
-        let record = read_auth(AuthKind::SessionStart, STAMP, body, &bump);
+        let record = read_auth(
+            AuthKind::SessionStart,
+            STAMP,
+            &Opened::of_body(body, &bump),
+            &bump,
+        );
         assert_eq!(
             (record.hostname, record.address),
             (Some(b"h.example".as_slice()), Some(b"192.0.2.1".as_slice()))
@@ -180,7 +191,7 @@ mod tests {
             b"pid=2558 uid=0 old-auid=4294967295 auid=1102 tty=(none) old-ses=4294967295 ses=36 res=1".as_slice(),
             b"login pid=2558 uid=0 old auid=4294967295 new auid=1102 old ses=4294967295 new ses=36 res=1",
         ] {
-            let record = read_auth(AuthKind::Assigned, STAMP, body, &bump);
+            let record = read_auth(AuthKind::Assigned, STAMP, &Opened::of_body(body, &bump), &bump);
             assert_eq!((record.pid, record.login_user.id, record.session), (Some(2558), Some(1102), Some(36)));
             assert_eq!(record.success, Some(true));
         }

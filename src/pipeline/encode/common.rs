@@ -2,7 +2,7 @@
 //! field, names of protocols.
 
 use crate::model::alert::Rule;
-use crate::model::audit::{AuditRecord, ROW};
+use crate::model::audit::{AuditRecord, ROW, USUAL};
 use crate::model::eight;
 use crate::model::gap::Gap;
 use crate::model::process::Completeness;
@@ -141,11 +141,30 @@ pub fn records(o: &mut Object<'_>, key: &str, records: &[AuditRecord<'_>]) {
         let mut seen = match record.row {
             [] => Seen::of(&[b"type"]),
             row => {
-                r.members(&ROW_MEMBERS, row);
+                let members = ROW_MEMBERS.iter().zip(row);
+                members.for_each(|(member, value)| r.prepared(member, *value));
                 Seen::OF_ROW
             }
         };
-        for (i, field) in record.fields.iter().enumerate() {
+        let usual = record
+            .fields
+            .iter()
+            .map_while(|field| Some((field, field.usual?)));
+        let mut read = 0;
+        for (field, place) in usual {
+            let name = &USUAL_MEMBERS[place as usize];
+            match field.plain() {
+                Some(value) => r.prepared(name, value),
+                None => r.prepared_text(name, field.value()),
+            }
+            read += 1;
+        }
+        for (i, field) in record.fields.iter().enumerate().skip(read) {
+            if i == read {
+                record.fields[..read].iter().for_each(|field| {
+                    seen.add(field.key);
+                });
+            }
             if !seen.add(field.key) {
                 again(r, record, i);
             } else if let Some(value) = field.plain() {
@@ -157,14 +176,8 @@ pub fn records(o: &mut Object<'_>, key: &str, records: &[AuditRecord<'_>]) {
     });
 }
 
-const ROW_MEMBERS: [Member; ROW.len()] = {
-    let (mut members, mut i) = ([Member::new("x"); ROW.len()], 0);
-    while i < members.len() {
-        members[i] = Member::new(ROW[i]);
-        i += 1;
-    }
-    members
-};
+const ROW_MEMBERS: [Member; ROW.len()] = Member::all(&ROW);
+const USUAL_MEMBERS: [Member; USUAL.len()] = Member::all(&USUAL);
 
 /// The field at this place, whose name may stand before.
 fn again(r: &mut Object<'_>, record: &AuditRecord<'_>, at: usize) {

@@ -31,6 +31,15 @@ impl Member {
         let len = name.len() + 5;
         Member { text, len }
     }
+
+    pub const fn all<const N: usize>(names: &[&str; N]) -> [Member; N] {
+        let (mut members, mut i) = ([Member::new(""); N], 0);
+        while i < N {
+            members[i] = Member::new(names[i]);
+            i += 1;
+        }
+        members
+    }
 }
 
 /// Appends one JSON object to a buffer.
@@ -217,30 +226,35 @@ impl<'o> Object<'o> {
         self
     }
 
-    /// Members that are not the first, with values that JSON can hold as they are.
-    pub fn members(&mut self, members: &[Member], values: &[Within<'_>]) -> &mut Self {
+    /// A member that is not the first, with a value that JSON can hold as it is.
+    #[inline(always)]
+    pub fn prepared(&mut self, member: &Member, value: Within<'_>) {
         const ROOM: usize = 48;
         let out = &mut *self.out;
-        for (member, value) in members.iter().zip(values) {
-            let start = out.len();
-            out.extend_from_slice(&[b'"'; ROOM]);
-            let room = out[start..].first_chunk_mut::<ROOM>();
-            match (value.chunk::<16>(0), value.len(), room) {
-                (Some(chunk), len @ 0..=16, Some(room)) if member.len <= 16 => {
-                    room[..16].copy_from_slice(&member.text);
-                    room[member.len..member.len + 16].copy_from_slice(chunk);
-                    room[member.len + len] = b'"';
-                    out.truncate(start + member.len + len + 1);
-                }
-                _ => {
-                    out.truncate(start);
-                    out.extend_from_slice(&member.text[..member.len]);
-                    out.extend_from_slice(value.text());
-                    out.push(b'"');
-                }
+        let start = out.len();
+        out.extend_from_slice(&[b'"'; ROOM]);
+        let room = out[start..].first_chunk_mut::<ROOM>();
+        match (value.chunk::<16>(0), value.len(), room) {
+            (Some(chunk), len @ 0..=16, Some(room)) if member.len <= 16 => {
+                room[..16].copy_from_slice(&member.text);
+                room[member.len..member.len + 16].copy_from_slice(chunk);
+                room[member.len + len] = b'"';
+                out.truncate(start + member.len + len + 1);
+            }
+            _ => {
+                out.truncate(start);
+                out.extend_from_slice(&member.text[..member.len]);
+                copy(out, value, 0);
+                out.push(b'"');
             }
         }
-        self
+    }
+
+    /// As [`Object::prepared`], with any value.
+    pub fn prepared_text(&mut self, member: &Member, text: &[u8]) {
+        self.out.extend_from_slice(&member.text[..member.len]);
+        string_part(self.out, text);
+        self.out.push(b'"');
     }
 
     fn raw_value(&mut self, key: &str, value: &str) -> &mut Self {
@@ -430,14 +444,19 @@ mod tests {
                 o.member(key.as_bytes(), value.as_bytes());
             });
             prop_assert_eq!(plain, any);
-            let rows = |known: bool| write(&|o| {
+            let member = Member::new("exe");
+            let prepared = |plain: bool| write(&|o| {
                 o.number("n", 1);
-                match known {
-                    true => o.members(&[Member::new("exe")], &[Within::new(held.as_bytes(), value.len())]),
-                    false => o.member(b"exe", value.as_bytes()),
+                match plain {
+                    true => o.prepared(&member, Within::new(held.as_bytes(), value.len())),
+                    false => o.prepared_text(&member, value.as_bytes()),
                 };
             });
-            prop_assert_eq!(rows(true), rows(false));
+            let any = write(&|o| {
+                o.number("n", 1).member(b"exe", value.as_bytes());
+            });
+            prop_assert_eq!(prepared(true), any.clone());
+            prop_assert_eq!(prepared(false), any);
         }
 
         #[test]

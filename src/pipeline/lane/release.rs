@@ -1,5 +1,6 @@
 //! What happens to an event once it goes: state, intel, detection, encoding, in this order.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -10,7 +11,7 @@ use crate::model::select::Choice;
 use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Schema, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
-use crate::pipeline::audit::{facts, normalise, records};
+use crate::pipeline::audit::{facts, normalise, opened, records};
 use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
@@ -189,16 +190,21 @@ impl Desk {
         }
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
+        // Nobody may ask for this kind, and most events are about no authentication.
+        let opened = LazyCell::new(|| opened::all(event, bump));
         teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
-            let mut audit = normalise::audit_event(event, cut, &host.name, bump);
+            let mut audit = normalise::audit_event(event, &opened, cut, &host.name, bump);
             audit.labels = &choice.labels;
             encode::audit(out, schema, &audit);
         });
-        for (kind, _, body) in event.records() {
-            let Some(kind) = records::auth_kind(kind) else {
+        if !event.kinds().any(|kind| records::auth_kind(kind).is_some()) {
+            return;
+        }
+        for record in opened.iter() {
+            let Some(kind) = records::auth_kind(record.kind) else {
                 continue;
             };
-            let record = records::read_auth(kind, event.stamp, body, bump);
+            let record = records::read_auth(kind, event.stamp, record, bump);
             let (logons, mut context) = host.logons(teller.settings, event.first_offset);
             let decided = &mut self.decided;
             logons.take(&record, &mut context, &mut |logon| decided.push(logon));

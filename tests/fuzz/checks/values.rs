@@ -4,7 +4,10 @@
 use bumpalo::Bump;
 use trailhound::model::audit::AuthKind;
 use trailhound::model::{Stamp, Timestamp};
-use trailhound::pipeline::audit::fields::{Field, Fields, Raw, word};
+use trailhound::pipeline::audit::event::RecordParts;
+use trailhound::pipeline::audit::fields::{Field, Fields, ROOM, Raw, word};
+use trailhound::pipeline::audit::opened::Opened;
+use trailhound::pipeline::audit::record_types::RecordType;
 use trailhound::pipeline::audit::records::read_auth;
 use trailhound::pipeline::audit::syscall::Syscall;
 
@@ -12,6 +15,43 @@ pub fn check(bytes: &[u8]) {
     fields(bytes);
     kernel_text(bytes);
     records(bytes);
+    in_their_order(bytes);
+}
+
+/// A record is the same whether its fields are looked for in the order of its type or by their names.
+fn in_their_order(body: &[u8]) {
+    let (bump, roomy) = (Bump::new(), [body, &ROOM].concat());
+    let mut by_name = Vec::new();
+    flatten(body, &mut by_name);
+    for kind in [
+        RecordType::PATH,
+        RecordType::USER_AUTH,
+        RecordType::LOGIN,
+        RecordType::CWD,
+    ] {
+        let parts = RecordParts {
+            kind,
+            name: b"",
+            body,
+            fields: Fields::with_room(&roomy),
+        };
+        let opened = Opened::read(parts, &bump);
+        let fields = opened.fields.iter().map(|field| (field.key(), field.raw));
+        assert!(fields.eq(by_name.iter().copied()), "{kind:?}");
+        for field in opened.fields {
+            let plain = field.plain().map(|plain| plain.text());
+            assert!(plain.is_none_or(|plain| plain == field.value()));
+        }
+    }
+}
+
+fn flatten<'a>(body: &'a [u8], all: &mut Vec<(&'a [u8], Raw<'a>)>) {
+    for field in Fields::new(body) {
+        match field.raw {
+            Raw::Nested(inner) if field.key == b"msg" => flatten(inner, all),
+            raw => all.push((field.key, raw)),
+        }
+    }
 }
 
 fn fields(body: &[u8]) {
@@ -98,7 +138,13 @@ fn records(body: &[u8]) {
         AuthKind::Assigned,
         AuthKind::Command,
     ] {
-        let record = read_auth(kind, stamp, body, &bump);
+        let parts = RecordParts {
+            kind: RecordType::USER_AUTH,
+            name: b"USER_AUTH",
+            body,
+            fields: Fields::new(body),
+        };
+        let record = read_auth(kind, stamp, &Opened::read(parts, &bump), &bump);
         let texts = [record.account, record.exe, record.command, record.address];
         assert!(
             texts
