@@ -125,6 +125,67 @@ pub fn has_either(text: &[u8], most: u8, byte: u8) -> (bool, bool) {
     (low, found.to_bitmask() != 0)
 }
 
+/// Lines of a text, each without the `\n` that ends it. One look at 64 bytes finds all the ends in them.
+pub struct Lines<'a> {
+    text: &'a [u8],
+    begin: usize,
+    /// Where the 64 bytes stand that `ends` is of: what is left of their marks.
+    at: usize,
+    ends: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(text: &'a [u8]) -> Lines<'a> {
+        Lines {
+            text,
+            begin: 0,
+            at: 0,
+            ends: ends(text),
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.ends == 0 {
+            self.at += 64;
+            match self.text.get(self.at..) {
+                Some(rest) => self.ends = ends(rest),
+                None => {
+                    let last = self.text.get(self.begin..)?;
+                    self.begin = self.text.len() + 1;
+                    return Some(last).filter(|last| !last.is_empty());
+                }
+            }
+        }
+        let end = self.at + self.ends.trailing_zeros() as usize;
+        self.ends &= self.ends - 1;
+        let line = self.text.get(self.begin..end);
+        self.begin = end + 1;
+        line
+    }
+}
+
+/// Marks of the ends of lines in the first 64 bytes of a text.
+#[inline(always)]
+fn ends(text: &[u8]) -> u64 {
+    let mark = |i: usize, chunk: [u8; 16]| (equal(chunk, b'\n') as u64) << (16 * i);
+    match text.first_chunk::<64>() {
+        Some(whole) => {
+            let (chunks, _) = whole.as_chunks::<16>();
+            let marks = chunks.iter().enumerate();
+            marks.fold(0, |marks, (i, chunk)| marks | mark(i, *chunk))
+        }
+        None => {
+            let chunks = text.chunks(16).enumerate();
+            chunks.fold(0, |marks, (i, chunk)| marks | mark(i, load(chunk)))
+        }
+    }
+}
+
 #[inline(always)]
 pub(super) fn at_most(bytes: u8x16, most: u8) -> u8x16 {
     bytes.min(u8x16::splat(most)).simd_eq(bytes)
@@ -160,6 +221,17 @@ mod tests {
             prop_assert_eq!(blanks(bytes), marked(&|b| b <= b' '));
             prop_assert_eq!(equal(bytes, byte), marked(&|b| b == byte));
             prop_assert_eq!(before(equal(bytes, byte)), bytes.iter().position(|&b| b == byte).unwrap_or(16));
+        }
+
+        #[test]
+        fn lines_are_what_stands_between_their_ends(text in "([a-c]{0,90}\n|\n{0,70}|x){0,9}") {
+            let text = text.as_bytes();
+            let whole = text.strip_suffix(b"\n").unwrap_or(text);
+            let mut want: Vec<_> = whole.split(|b| *b == b'\n').collect();
+            if text.is_empty() {
+                want.clear();
+            }
+            prop_assert_eq!(Lines::new(text).collect::<Vec<_>>(), want);
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! Cuts a stream into blocks of whole lines.
 //!
-//! Place in the flow: [`super::open`] → blocks → [`super::follow`]. A block is 1 MiB, is used again, and
+//! Place in the flow: [`super::open`] → blocks → [`super::follow`]. A block is 256 KiB, is used again, and
 //! holds whole lines; the rest of the last one begins the next block. A line that fills a block is cut there and its rest
 //! passed over: the lane refuses it by its length, and memory stays bounded. It refuses to know what a line means.
 

@@ -3,9 +3,8 @@
 //! Place in the flow: blocks → lane → outputs. The clock stands still here, so the result is a
 //! function of the bytes alone. It refuses to read or write anything.
 
-use memchr::memchr;
-
 use super::blocks::Block;
+use crate::model::sixteen::Lines;
 use crate::model::{Input, Outputs, Source, Timestamp};
 use crate::pipeline::intel::IntelSet;
 use crate::pipeline::lane::{Lane, Stats};
@@ -38,11 +37,7 @@ impl<'i> Follower<'i> {
         out: &mut Outputs,
         mut hand_on: impl FnMut(&mut Outputs) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut rest = block.text();
-        while !rest.is_empty() {
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let (line, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
+        for line in Lines::new(block.text()) {
             self.line(block.source, line, out);
             if out.bytes() >= CHUNK {
                 hand_on(out)?;
