@@ -124,7 +124,8 @@ impl HostBuffer {
                 self.disorder_until = self.lines + DISORDER_LINES;
                 return Push::Late;
             }
-            let event = spare.pop().unwrap_or_default();
+            let spare = spare.pop();
+            let event = spare.unwrap_or_else(|| Box::new(Event::with_room()));
             self.begin(at, event, record.stamp, arrival);
         }
         self.proctitle |= record.kind == RecordType::PROCTITLE;

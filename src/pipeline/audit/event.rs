@@ -34,7 +34,11 @@ pub struct RecordParts<'e> {
 }
 
 /// Of a large event no more memory than this is kept.
-const MOST_KEPT: usize = 16 << 10;
+const MOST_KEPT: usize = 4 << 10;
+
+/// What most events need, asked for at once.
+const USUAL_BYTES: usize = 768;
+const USUAL_PARTS: usize = 6;
 
 /// How far an event has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +89,15 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event with memory for what most hold.
+    pub fn with_room() -> Event {
+        Event {
+            bytes: Vec::with_capacity(USUAL_BYTES),
+            parts: Vec::with_capacity(USUAL_PARTS),
+            ..Event::default()
+        }
+    }
+
     /// Makes a used event new, keeping its memory where that is not much. What the stamp, the arrival and
     /// the first record set is left.
     pub fn reset(&mut self) {

@@ -5,7 +5,6 @@
 //! they are read by it; where a record has another, by their names. It refuses to know what a call does.
 
 use bumpalo::Bump;
-use bumpalo::collections::Vec as BumpVec;
 
 use crate::model::audit::ROW;
 use crate::model::process::Account;
@@ -74,10 +73,17 @@ impl<'a> Syscall<'a> {
         bump: &'b Bump,
     ) -> (&'b [Within<'a>], Fields<'a>) {
         let text = fields.text();
-        let mut values = BumpVec::with_capacity_in(ROW.len() + 1, bump);
+        let values = bump.alloc([Within::new(text, 0); ROW.len()]);
+        let mut count = 0;
         let mut row = Row {
             rest: text,
-            each: |value| values.push(value),
+            each: |value| {
+                // A call of another personality has one more.
+                if let Some(place) = values.get_mut(count) {
+                    *place = value;
+                }
+                count += 1;
+            },
         };
         if self.numbers(&mut row).is_none() {
             *self = Syscall::default();
@@ -91,8 +97,8 @@ impl<'a> Syscall<'a> {
         self.names(&mut row);
         fields.advance(before - row.rest.len());
         self.take_all(fields);
-        match values.len() == ROW.len() && sixteen::is_plain(&text[..numbers]) {
-            true => (values.into_bump_slice(), behind),
+        match count == ROW.len() && sixteen::is_plain(&text[..numbers]) {
+            true => (values, behind),
             false => (&[], all),
         }
     }

@@ -15,8 +15,9 @@ use crate::pipeline::state::{Logons, Names, Serials};
 
 use super::carriers::Carriers;
 
-/// Events whose memory is kept for the next ones.
-const MOST_SPARE: usize = 256;
+/// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
+/// most.
+const MOST_SPARE: usize = 1024;
 
 /// What became of a record, and what is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
