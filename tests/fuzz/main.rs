@@ -50,7 +50,7 @@ fn every_target_has_its_door_and_its_seeds() {
 }
 
 /// Inputs that once broke a check, in the order in which the fuzzer came upon them.
-const BROKE: [(&str, &[u8]); 10] = [
+const BROKE: [(&str, &[u8]); 11] = [
     ("values", b"arc=0,,040,,"),
     ("values", b"op=start ADDR={ '\0\0sasuccesc"),
     ("values", b"\xd9\xd9=' au\xd9='\x01\0\xd9"),
@@ -67,6 +67,7 @@ const BROKE: [(&str, &[u8]); 10] = [
         b"[kafka]\nbootstrap_servers = \"a:1\"\n[kafka.properties]\na = [1]\nb = [1]\nc = [1]\nd = [1]\ne = [1]\nf = [1]\ng = [1]\nh = [1]\n",
     ),
     ("indicators", b"ad3ttpsh://..e74fca-)(:/))))))))))9"),
+    ("values", b"pid=1 msg\0='op=x acct=y' res=1"),
 ];
 
 #[test]

@@ -48,7 +48,7 @@ fn in_their_order(body: &[u8]) {
 fn flatten<'a>(body: &'a [u8], all: &mut Vec<(&'a [u8], Raw<'a>)>) {
     for field in Fields::new(body) {
         match field.raw {
-            Raw::Nested(inner) if field.key == b"msg" => flatten(inner, all),
+            Raw::Nested(inner) if field.word == word(b"msg") => flatten(inner, all),
             raw => all.push((field.key, raw)),
         }
     }
