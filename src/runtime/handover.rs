@@ -10,7 +10,6 @@
 //! what an owner before has committed; a state of another offset than the committed one is another's.
 //! It refuses to commit what was lost.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionLi
 use super::client;
 use super::offsets::{self, Beside};
 use super::rebalance::{Decision, Named, answer_assigned, answer_revoked};
-use super::restore::{Pairs, Reader};
+use super::restore::{Pairs, Reader, Reading, States};
 use super::seat::Seat;
 use super::worker::{Key, Worker, WorkerError};
 use crate::config::Delivery;
@@ -55,8 +54,13 @@ impl Worker {
             match &decision {
                 Decision::Assigned(partitions) => {
                     self.shared.view.settle(self.id, false);
-                    match self.settle_and_take_up(partitions) {
-                        Ok(()) => {}
+                    match self.take_up(partitions) {
+                        Ok(true) => {}
+                        // Meanwhile the lanes that stay go on.
+                        Ok(false) => {
+                            self.consumer.context().put_back(decision);
+                            return Ok(());
+                        }
                         Err(WorkerError::Kafka(error)) => {
                             self.shared.metrics.broker_errors.inc();
                             tracing::warn!(worker = self.id, %error, "reading what was committed; trying again");
@@ -109,14 +113,6 @@ impl Worker {
             }
         }
         Ok(())
-    }
-
-    /// An open transaction must not wait until the state of other lanes has been read.
-    fn settle_and_take_up(&mut self, partitions: &[Named]) -> Result<(), WorkerError> {
-        if self.is_exactly_once() && !partitions.is_empty() {
-            self.commit_all()?;
-        }
-        self.take_up(partitions)
     }
 
     fn is_exactly_once(&self) -> bool {
@@ -178,8 +174,12 @@ impl Worker {
         Ok(true)
     }
 
-    fn take_up(&mut self, partitions: &[Named]) -> Result<(), WorkerError> {
-        let seats = self.beginnings(partitions)?;
+    /// False: the state of the lanes is still being read.
+    fn take_up(&mut self, partitions: &[Named]) -> Result<bool, WorkerError> {
+        let Some(states) = self.states(partitions)? else {
+            return Ok(false);
+        };
+        let seats = self.beginnings(partitions, states)?;
         let mut list = TopicPartitionList::with_capacity(seats.len());
         for (key, _, from) in &seats {
             let mut entry = list.add_partition(&self.topics[key.0].1, key.1);
@@ -192,7 +192,7 @@ impl Worker {
             // The group has gone on without us; its next decision says how.
             tracing::warn!(worker = self.id, %error, "assignment was not taken");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// In the place of the one that was there, if any.
@@ -207,23 +207,40 @@ impl Worker {
     }
 
     /// A seat for each partition, as the last commit left it.
-    pub(super) fn beginnings(&self, partitions: &[Named]) -> Result<Vec<Beginning>, WorkerError> {
-        let mut states = BTreeMap::new();
-        if self.is_exactly_once() && !partitions.is_empty() {
-            let reader = Reader::new(&self.shared, self.id, self.sink.id())?;
-            for key in self.keys(partitions) {
-                if let Some(topic) = self.state_topic(key) {
-                    let pairs = reader.read(&topic, key.1)?;
-                    states.insert(key, (topic, pairs));
-                }
-            }
-        }
+    pub(super) fn beginnings(
+        &self,
+        partitions: &[Named],
+        mut states: States,
+    ) -> Result<Vec<Beginning>, WorkerError> {
         let found = self.look_up(partitions)?;
         let begin = |found: Found| match states.remove(&found.key) {
             Some((topic, pairs)) => self.begin_with_state(found, topic, &pairs),
             None => Ok(self.begin_without_state(found)),
         };
         found.into_iter().map(begin).collect()
+    }
+
+    /// The state of the lanes of these partitions, which a thread of its own reads; `None`: not yet.
+    pub(super) fn states(&mut self, partitions: &[Named]) -> Result<Option<States>, WorkerError> {
+        if !self.is_exactly_once() || partitions.is_empty() {
+            return Ok(Some(States::new()));
+        }
+        let reading = match self.reading.take() {
+            Some(reading) if reading.is_of(partitions) => reading,
+            _ => {
+                let keys = self.keys(partitions).into_iter();
+                let lanes = keys.filter_map(|key| Some((key, self.state_topic(key)?)));
+                let reader = Reader::new(&self.shared, self.id, self.sink.id())?;
+                Reading::begin(reader, partitions, lanes.collect())?
+            }
+        };
+        match reading.end() {
+            Ok(states) => Ok(Some(states?)),
+            Err(reading) => {
+                self.reading = Some(reading);
+                Ok(None)
+            }
+        }
     }
 
     fn state_topic(&self, key: Key) -> Option<Arc<str>> {

@@ -5,9 +5,13 @@
 //! only the end where no transaction on it is open. One that is can only be of an owner before that died or
 //! does not know that it is none any more: whoever hands over in order has committed first. Such an owner
 //! is fenced: its producer's name, which stands in the state, is taken from it, which aborts what it had
-//! begun. It refuses to begin with less than all of the state.
+//! begun. Reading has a thread of its own, so that the worker's lanes that stay go on meanwhile. It refuses
+//! to begin with less than all of the state.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -18,6 +22,8 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::rebalance::Named;
+use super::worker::Key;
 use super::{Shared, client};
 use crate::pipeline::lane;
 
@@ -34,23 +40,69 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// The last value of each key.
 pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// The state of each lane, with its topic.
+pub type States = BTreeMap<Key, (Arc<str>, Pairs)>;
+
+/// A thread that reads the state of lanes.
+pub struct Reading {
+    partitions: Vec<Named>,
+    thread: JoinHandle<Result<States, KafkaError>>,
+}
+
+impl Reading {
+    pub fn begin(
+        reader: Reader,
+        partitions: &[Named],
+        lanes: Vec<(Key, Arc<str>)>,
+    ) -> std::io::Result<Reading> {
+        let read = move || {
+            let each = lanes.into_iter().map(|(key, topic)| {
+                let pairs = reader.read(&topic, key.1)?;
+                Ok((key, (topic, pairs)))
+            });
+            each.collect()
+        };
+        Ok(Reading {
+            partitions: partitions.to_vec(),
+            thread: std::thread::Builder::new()
+                .name("restore".into())
+                .spawn(read)?,
+        })
+    }
+
+    pub fn is_of(&self, partitions: &[Named]) -> bool {
+        self.partitions == partitions
+    }
+
+    /// What was read; itself, where it is not at its end.
+    pub fn end(self) -> Result<Result<States, KafkaError>, Reading> {
+        if !self.thread.is_finished() {
+            return Err(self);
+        }
+        Ok(self
+            .thread
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic)))
+    }
+}
+
 /// Reads partitions of the state.
-pub struct Reader<'s> {
-    shared: &'s Shared,
+pub struct Reader {
+    shared: Arc<Shared>,
     /// The name of this worker's own producer, which is not fenced.
-    own: &'s str,
+    own: String,
     worker: usize,
     committed: BaseConsumer<Silent>,
     all: BaseConsumer<Silent>,
 }
 
-impl<'s> Reader<'s> {
-    pub fn new(shared: &'s Shared, worker: usize, own: &'s str) -> Result<Reader<'s>, KafkaError> {
+impl Reader {
+    pub fn new(shared: &Arc<Shared>, worker: usize, own: &str) -> Result<Reader, KafkaError> {
         let reader =
             |isolation| client::reader(&shared.config.kafka, isolation).create_with_context(Silent);
         Ok(Reader {
-            shared,
-            own,
+            shared: Arc::clone(shared),
+            own: own.to_owned(),
             worker,
             committed: reader(client::READ_COMMITTED)?,
             all: reader(client::READ_UNCOMMITTED)?,
@@ -98,7 +150,6 @@ impl<'s> Reader<'s> {
                 fenced = true;
                 self.fence_owner(topic, partition, stable - low)?;
             }
-            self.shared.view.turn(self.worker);
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -169,7 +220,6 @@ impl<'s> Reader<'s> {
             }
             if told.elapsed() > TELL_EVERY {
                 told = Instant::now();
-                self.shared.view.turn(self.worker);
                 tracing::info!(
                     topic,
                     partition,

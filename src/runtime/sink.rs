@@ -184,42 +184,40 @@ impl Sink {
                 dead_letter_headers(reason.as_str(), reason.explain(), origin, output.offset),
             ),
         };
-        if self.is_too_large(topic, output, &headers) {
-            let notice = Notice {
-                topic,
-                key: output.key,
-                value: output.value,
+        let notice = Notice {
+            topic,
+            key: output.key,
+            value: output.value,
+        };
+        // In flight from here: it, or the notice that stands in for it.
+        self.ledger().in_flight[self.epoch].fetch_add(1, Ordering::AcqRel);
+        let result = if self.is_too_large(topic, output, &headers) {
+            self.send_notice(&notice, origin, output.offset, self.epoch)
+        } else {
+            let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
+            let record = match output.key {
+                [] => record,
+                key => record.key(key),
             };
-            return self.send_notice(&notice, origin, output.offset, self.epoch);
-        }
-        let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
-        let record = match output.key {
-            [] => record,
-            key => record.key(key),
-        };
-        let in_flight = &self.ledger().in_flight[self.epoch];
-        in_flight.fetch_add(1, Ordering::AcqRel);
-        let refusal = match self.producer.send(record.headers(headers)) {
-            Ok(()) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.took(output);
+            match self.producer.send(record.headers(headers)) {
+                Ok(()) => Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    Err(Refusal::Full)
                 }
-                return Ok(());
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    self.send_notice(&notice, origin, output.offset, self.epoch)
+                }
+                Err((error, _)) => Err(self.undeliverable(topic, &error)),
             }
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Refusal::Full,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
-                let notice = Notice {
-                    topic,
-                    key: output.key,
-                    value: output.value,
-                };
-                in_flight.fetch_sub(1, Ordering::AcqRel);
-                return self.send_notice(&notice, origin, output.offset, self.epoch);
-            }
-            Err((error, _)) => self.undeliverable(topic, &error),
         };
-        in_flight.fetch_sub(1, Ordering::AcqRel);
-        Err(refusal)
+        match (&result, &mut self.transaction) {
+            (Ok(()), Some(transaction)) => transaction.took(output),
+            (Ok(()), None) => {}
+            (Err(_), _) => {
+                self.ledger().in_flight[self.epoch].fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        result
     }
 
     /// What it means that an output was not taken, or did not arrive.

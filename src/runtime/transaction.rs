@@ -175,7 +175,15 @@ impl Worker {
     }
 
     fn rewind_to_committed(&mut self, names: &[(String, i32)]) -> Result<(), WorkerError> {
-        let seats = self.beginnings(names)?;
+        let began = Instant::now();
+        let states = loop {
+            match self.states(names)? {
+                Some(states) => break states,
+                None => self.wait_in_order(began)?,
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let seats = self.beginnings(names, states)?;
         let mut list = TopicPartitionList::with_capacity(seats.len());
         for (key, _, from) in &seats {
             list.add_partition_offset(
@@ -184,7 +192,7 @@ impl Worker {
                 from.unwrap_or(Offset::Beginning),
             )?;
         }
-        let sought = self.consumer.seek_partitions(list, STEP * 10)?;
+        let sought = self.consumer.seek_partitions(list, STEP * 5)?;
         for entry in sought.elements() {
             entry.error()?;
         }

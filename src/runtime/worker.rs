@@ -25,6 +25,7 @@ use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::rebalance::Group;
+use super::restore::Reading;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
@@ -44,6 +45,7 @@ const TICK_MS: i64 = 25;
 const SHORT_WAIT: Duration = Duration::from_millis(500);
 /// One try to have the producer's name.
 const CONNECT: Duration = Duration::from_secs(1);
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const VIEW_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,11 @@ pub enum WorkerError {
     Thread(#[from] std::io::Error),
     #[error("stopped while the brokers took no outputs; what was not committed is read again")]
     Interrupted,
+    #[error(
+        "the brokers do not let this producer have transactions: {0}. It needs a rule of access to transactional \
+         ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
+    )]
+    NoTransactions(String),
     #[error(
         "the state in topic '{topic}', partition {partition}: {source}. {}",
         STATE_WAY_OUT
@@ -99,6 +106,8 @@ pub struct Worker {
     pub(super) progress: Progress,
     last_view: Instant,
     brokers_away: bool,
+    /// State of lanes that are being taken up.
+    pub(super) reading: Option<Reading>,
     /// Read while the consumer was being stopped.
     pub(super) strays: VecDeque<rdkafka::message::OwnedMessage>,
 }
@@ -129,6 +138,7 @@ impl Worker {
             progress: Progress::default(),
             last_view: Instant::now(),
             brokers_away: false,
+            reading: None,
             strays: VecDeque::new(),
         })
     }
@@ -141,14 +151,29 @@ impl Worker {
             .and_then(|()| self.hand_over_all());
         for seat in self.seats.values_mut() {
             seat.ungauge(&self.shared.metrics);
+            self.shared.metrics.assigned_partitions.dec();
+            let name = (seat.topic.to_string(), seat.partition);
+            self.shared.view.partitions.remove(&name);
         }
         result
     }
 
     /// First the producer's name, which fences whoever had it; then the group.
     fn begin(&mut self) -> Result<(), WorkerError> {
-        while !self.shared.stop.is_set() && !self.sink.init(CONNECT)? {
-            self.shared.view.turn(self.id);
+        let mut told = Instant::now();
+        while !self.shared.stop.is_set() {
+            match self.sink.init(CONNECT) {
+                Ok(true) => break,
+                Ok(false) => self.shared.view.turn(self.id),
+                Err(error) => return Err(WorkerError::NoTransactions(error.to_string())),
+            }
+            if told.elapsed() > TELL_EVERY {
+                told = Instant::now();
+                tracing::warn!(
+                    worker = self.id,
+                    "waiting for the brokers' coordinator of transactions"
+                );
+            }
         }
         let names: Vec<&str> = self.topics.iter().map(|(_, name)| &**name).collect();
         self.consumer.subscribe(&names)?;
@@ -207,7 +232,7 @@ impl Worker {
             }
             // The wait is only for the first.
             nap = Duration::ZERO;
-            if consumer.context().has_decision() {
+            if self.reading.is_none() && consumer.context().has_decision() {
                 break;
             }
         }
