@@ -90,12 +90,26 @@ metrics! {
     outputs_delivered: IntCounter = "outputs_delivered_total";
     /// Outputs that the brokers do not take for their size; a notice is in the dead-letter topic.
     outputs_too_large: IntCounter = "outputs_too_large_total";
-    /// Seconds from taking the offsets until the brokers have them committed.
+    /// Seconds from taking the offsets until the brokers have them committed; of a transaction, its end.
     commit_seconds: Histogram = "commit_seconds";
     /// Commits of input offsets that succeeded.
     commits: IntCounter = "commits_total";
     /// Commits of input offsets that failed; a later one makes up for it.
     commit_failures: IntCounter = "commit_failures_total";
+    /// Transactions that were aborted; what they held is read again.
+    aborted_transactions: IntCounter = "aborted_transactions_total";
+    /// Workers that ended because their producer could do no more, and began anew.
+    worker_restarts: IntCounter = "worker_restarts_total";
+    /// Records of the lanes' state written.
+    state_records: IntCounter = "state_records_total";
+    /// Bytes of the lanes' state written, keys and values.
+    state_bytes: IntCounter = "state_bytes_total";
+    /// Records of state read to begin lanes.
+    restored_records: IntCounter = "restored_records_total";
+    /// Seconds from the decision to read the state of a lane until all of it is here.
+    restore_seconds: Histogram = "restore_seconds";
+    /// Lanes whose state is being read.
+    restoring_lanes: IntGauge = "restoring_lanes";
     /// Outputs waiting in the producer or not yet acknowledged.
     producer_queue_messages: IntGaugeVec = "producer_queue_messages" ["worker"];
     /// Bytes of the outputs waiting in the producer or not yet acknowledged.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::{Failure, run};
-use crate::config::{Beside, Config, Delivery, shown};
+use crate::config::{Beside, Config, shown};
 use crate::model::Kind;
 use crate::model::select::{Pattern, Selector};
 use crate::runtime::topics;
@@ -57,6 +57,10 @@ fn connect(config: &Config, file: &str) -> Result<(), Failure> {
             config.kafka.bootstrap_servers
         ))
     })?;
+    if !report.unfit.is_empty() {
+        let unfit = report.unfit.join(&format!("\n{file}: "));
+        return Err(Failure::Configuration(format!("{file}: {unfit}")));
+    }
     if report.missing.is_empty() {
         eprintln!("{file}: the brokers answer, and all topics are there");
     } else if config.kafka.create_topics {
@@ -86,16 +90,13 @@ fn describe(config: &Config) -> String {
         shutdown_deadline,
         lane,
     } = config;
-    let delivery = match delivery {
-        Delivery::AtLeastOnce => "at_least_once",
-    };
     let input = |topic: &Option<String>| match topic {
         Some(name) => quoted(name),
         None => "false".to_owned(),
     };
     let mut all = Lines::default();
     all.put("workers", workers);
-    all.put("delivery", quoted(delivery));
+    all.put("delivery", quoted(delivery.as_str()));
     all.section("kafka");
     all.put("bootstrap_servers", quoted(&kafka.bootstrap_servers));
     all.put("group", quoted(&kafka.group));
@@ -120,6 +121,14 @@ fn describe(config: &Config) -> String {
     ];
     for (key, name) in outputs {
         all.put(key, quoted(name));
+    }
+    for (key, name) in [
+        ("audit_state", &topics.audit_state),
+        ("flow_state", &topics.flow_state),
+    ] {
+        if let Some(name) = name {
+            all.put(key, quoted(name));
+        }
     }
     let kinds = Kind::ALL.into_iter().filter(|kind| lane.kinds.has(*kind));
     all.section("output");

@@ -151,13 +151,27 @@ pub struct Topics {
     pub alert: String,
     pub audit: String,
     pub dead_letter: String,
+    /// The compacted topics of the lanes' state, one for each input that is read.
+    pub audit_state: Option<String>,
+    pub flow_state: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
+    /// Outputs, offsets and state are one transaction.
+    ExactlyOnce,
     /// The committed offset never passes the first record of an open event, nor an output that
     /// Kafka has not acknowledged. After a crash outputs can come again, with the same ids.
     AtLeastOnce,
+}
+
+impl Delivery {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Delivery::ExactlyOnce => "exactly_once",
+            Delivery::AtLeastOnce => "at_least_once",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -275,8 +289,7 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once() {
-        let error =
-            read("workers = 0\ndelivery = \"exactly_once\"\n[kafka]\ngroop = \"x\"\n").unwrap_err();
+        let error = read("workers = 0\ndelivery = \"once\"\n[kafka]\ngroop = \"x\"\n").unwrap_err();
         let places: Vec<_> = error.mistakes.iter().map(|m| m.place.as_str()).collect();
         assert_eq!(places.len(), 4, "{error}");
         assert!(

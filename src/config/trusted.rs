@@ -44,10 +44,12 @@ pub(super) fn check(
         directory,
         beside,
     };
+    let delivery = check.delivery(&written.top.delivery);
+    let group = (delivery == Delivery::ExactlyOnce).then(|| written.kafka.group.clone());
     let config = Config {
         kafka: check.kafka(written.kafka),
-        topics: check.topics(written.topics),
-        delivery: check.delivery(&written.top.delivery),
+        topics: check.topics(written.topics, group.as_deref()),
+        delivery,
         commit: Commit {
             interval: check.between(
                 "commit.interval",
@@ -215,7 +217,8 @@ impl Check<'_> {
         properties
     }
 
-    fn topics(&mut self, written: written::Topics) -> Topics {
+    /// `state_of`: the group whose state is saved.
+    fn topics(&mut self, written: written::Topics, state_of: Option<&str>) -> Topics {
         if written.audit_in.0.is_none() && written.flow_in.0.is_none() {
             self.wrong(
                 "topics.audit_in",
@@ -237,7 +240,31 @@ impl Check<'_> {
         };
         let OrOff(audit_in) = written.audit_in;
         let OrOff(flow_in) = written.flow_in;
+        let mut state = |path, is_read: bool, name: String, ending| {
+            let group = state_of.filter(|_| is_read)?;
+            let name = if name.is_empty() {
+                format!("{group}{ending}")
+            } else {
+                name
+            };
+            Some(topic(self, path, name))
+        };
+        let (reads_audit, reads_flow) = (audit_in.is_some(), flow_in.is_some());
+        let audit_state = state(
+            "topics.audit_state",
+            reads_audit,
+            written.audit_state,
+            ".state",
+        );
+        let flow_state = state(
+            "topics.flow_state",
+            reads_flow,
+            written.flow_state,
+            ".state.flow",
+        );
         Topics {
+            audit_state,
+            flow_state,
             audit_in: audit_in.map(|name| topic(self, "topics.audit_in", name)),
             flow_in: flow_in.map(|name| topic(self, "topics.flow_in", name)),
             process: topic(self, "topics.process", written.process),
@@ -250,15 +277,14 @@ impl Check<'_> {
     }
 
     fn delivery(&mut self, written: &str) -> Delivery {
-        let what = match written {
-            "at_least_once" => return Delivery::AtLeastOnce,
-            "exactly_once" => {
-                "'delivery' is \"exactly_once\", which is not in this release".to_owned()
+        for delivery in [Delivery::ExactlyOnce, Delivery::AtLeastOnce] {
+            if delivery.as_str() == written {
+                return delivery;
             }
-            other => format!("'delivery' is {other:?}"),
-        };
-        self.wrong("delivery", what, "\"at_least_once\"");
-        Delivery::AtLeastOnce
+        }
+        let what = format!("'delivery' is {written:?}");
+        self.wrong("delivery", what, "\"exactly_once\" or \"at_least_once\"");
+        Delivery::ExactlyOnce
     }
 
     fn intel(&mut self, written: written::Intel) -> Intel {

@@ -87,9 +87,12 @@ written! {
         /// Threads, each with its own consumer, producer and lanes. More than there are partitions
         /// of the inputs stand idle.
         workers: u64 = "1",
-        /// What a crash may do to the outputs. `"at_least_once"`: nothing is lost, and outputs can
-        /// come again, with the same ids. It is the only one of this release.
-        delivery: String = "\"at_least_once\"",
+        /// What a crash may do to the outputs. `"exactly_once"`: who reads them with
+        /// `isolation.level = read_committed` sees each once; outputs, input offsets and the state of the
+        /// lanes are one transaction of Kafka. `"at_least_once"`: nothing is lost, and outputs can come again,
+        /// with the same ids; for brokers without transactions. What is open when a group changes from the
+        /// first to the second is not told.
+        delivery: String = "\"exactly_once\"",
     }
 
     /// The brokers, the consumer group, and topics that are made.
@@ -113,7 +116,8 @@ written! {
         /// `TRAILHOUND__KAFKA__PROPERTIES__SASL_PASSWORD`.
         ///
         /// Those that no record may be lost by are overridden: `acks`, `enable.idempotence`,
-        /// `message.timeout.ms`. `auto.offset.reset = "latest"` only says where a group begins that has
+        /// `message.timeout.ms`; with `delivery = "exactly_once"` also `isolation.level` and
+        /// `transactional.id`. `auto.offset.reset = "latest"` only says where a group begins that has
         /// committed nothing; where committed records were deleted, it goes on with the first that is left.
         properties: Properties = "{}",
     }
@@ -136,6 +140,12 @@ written! {
         audit: String = "\"trailhound.audit\"",
         /// Output: inputs that could not be read, byte for byte, with the reason in headers.
         dead_letter: String = "\"trailhound.deadletter\"",
+        /// The state of the lanes of `topics.audit_in`, with `delivery = "exactly_once"`: written and read by
+        /// this group alone. It must be compacted (`cleanup.policy=compact`, and nothing else) and have as many
+        /// partitions as the input. `""`: the name of the group with `.state` behind it.
+        audit_state: String = "\"\"",
+        /// The same of `topics.flow_in`. `""`: the name of the group with `.state.flow` behind it.
+        flow_state: String = "\"\"",
     }
 
     /// What is written.
@@ -161,7 +171,8 @@ written! {
 
     /// How often progress is committed.
     "commit" ("commit.") commit: Commit {
-        /// Time between commits of the input offsets, from 10 ms to 1 min.
+        /// Time between commits, from 10 ms to 1 min. With `delivery = "exactly_once"` it is what a reader waits
+        /// for outputs at most, beside the commit itself.
         interval: Duration = "\"200ms\"",
     }
 

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::Timestamp;
 
 /// Keys with the time at which each is due. A key stands in it once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "K: Ord + Copy + Serialize + serde::de::DeserializeOwned")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due<K: Ord> {
     set: BTreeSet<(Timestamp, K)>,
 }

@@ -16,6 +16,7 @@ mod alerts;
 mod carriers;
 mod choice;
 mod hosts;
+mod keyed;
 mod losses;
 mod release;
 mod saved;
@@ -31,7 +32,8 @@ use crate::pipeline::intel::IntelSet;
 
 use hosts::{Hosts, Pushed};
 use release::Desk;
-pub use saved::RestoreError;
+use saved::Log;
+pub use saved::{Bookmark, RestoreError, bookmark};
 use trace::{Step, Trace};
 
 /// Counters of a lane since it began; they only grow.
@@ -82,6 +84,8 @@ pub struct Lane {
     opener: Opener,
     flows: FlowReader,
     state: State,
+    /// What was saved of it; `None`: it is not saved.
+    log: Option<Log>,
 }
 
 struct State {
@@ -108,6 +112,7 @@ impl Lane {
                 told_before: i64::MIN,
                 refused: None,
             },
+            log: None,
         }
     }
 
@@ -129,6 +134,7 @@ impl Lane {
             opener,
             flows,
             state,
+            log: _,
         } = self;
         state.refused = None;
         state.stats.records += 1;
@@ -387,11 +393,12 @@ impl State {
         if self.hosts.len() >= self.settings.limits.hosts {
             // Several at once, so that a flood of names costs little for each.
             let many = (self.settings.limits.hosts / 64).max(1);
-            for host in self.hosts.silent_longest(many) {
+            let silent = self.hosts.silent_longest(many);
+            for &host in &silent {
                 self.finish_host(host, call);
                 self.stats.forgotten += 1;
-                self.hosts.forget(host);
             }
+            self.hosts.forget(&silent);
         }
         self.hosts.add(name)
     }

@@ -3,10 +3,13 @@
 //! Place in the flow: before everything that talks to a broker. It refuses to let a setting of the
 //! user undo a guarantee: what the guarantees rest on is set last.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::config::Kafka;
+use super::wall_ms;
+use crate::config::{Delivery, Kafka};
 
 /// Fetched and not yet read, at most. One fetch can go over it by `FETCH_KBYTES`.
 const CONSUMER_QUEUE_KBYTES: u32 = 16 * 1024;
@@ -16,6 +19,13 @@ const PRODUCER_QUEUE_KBYTES: u32 = 16 * 1024;
 const PRODUCER_QUEUE_MESSAGES: u32 = 50_000;
 
 const RESET: &str = "auto.offset.reset";
+const ISOLATION: &str = "isolation.level";
+pub const READ_COMMITTED: &str = "read_committed";
+pub const READ_UNCOMMITTED: &str = "read_uncommitted";
+const TIMEOUT: &str = "transaction.timeout.ms";
+/// How long after its begin a transaction may still be committed, beside the time between commits: as
+/// long may the brokers be away before all since then is done anew.
+const TRANSACTION: Duration = Duration::from_secs(60);
 
 // One fetch must fit, or a full queue is emptied again and again for nothing.
 const _: () = assert!(FETCH_KBYTES < CONSUMER_QUEUE_KBYTES);
@@ -52,7 +62,7 @@ pub fn begins_at_end(kafka: &Kafka) -> bool {
         .is_some_and(|value| ["latest", "largest", "end"].contains(&value.reveal()))
 }
 
-pub fn consumer(kafka: &Kafka) -> ClientConfig {
+pub fn consumer(kafka: &Kafka, delivery: Delivery) -> ClientConfig {
     let mut config = base(kafka);
     config
         .set("partition.assignment.strategy", "cooperative-sticky")
@@ -75,7 +85,53 @@ pub fn consumer(kafka: &Kafka) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true");
+    if delivery == Delivery::ExactlyOnce {
+        // What was aborted upstream is no input; and only so are offsets of an open transaction waited for.
+        config.set(ISOLATION, READ_COMMITTED);
+    }
     config
+}
+
+/// Reads partitions of the state from their first record, up to the first open transaction or to the end.
+/// It never joins the group: the name is for the brokers' rules of access.
+pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
+    let mut config = with_properties(base(kafka), kafka);
+    config
+        .set("group.id", &kafka.group)
+        .set(ISOLATION, isolation)
+        .set(RESET, "earliest")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true");
+    config
+}
+
+/// A producer whose outputs count when their transaction is committed. `batch_bytes`: no batch is larger, or
+/// a broker would refuse it, and with it the transaction.
+pub fn transactional(
+    kafka: &Kafka,
+    id: &str,
+    interval: Duration,
+    batch_bytes: usize,
+) -> ClientConfig {
+    let mut config = producer(kafka);
+    let batch = config.get("batch.size").and_then(|size| size.parse().ok());
+    let batch = batch.unwrap_or(usize::MAX).min(batch_bytes);
+    config
+        .set("transactional.id", id)
+        .set("batch.size", batch.to_string());
+    if !kafka.properties.contains_key(TIMEOUT) {
+        let timeout = interval + TRANSACTION;
+        config.set(TIMEOUT, timeout.as_millis().to_string());
+    }
+    config
+}
+
+/// No two workers that live have the same: the one that came later would end the other. It begins with the
+/// group, for rules of access by prefix.
+pub fn transactional_id(kafka: &Kafka, worker: usize) -> String {
+    let pid = std::process::id();
+    format!("{}-{pid:x}-{:x}-{worker}", kafka.group, wall_ms())
 }
 
 pub fn producer(kafka: &Kafka) -> ClientConfig {
@@ -150,7 +206,10 @@ mod tests {
                 .properties
                 .insert(name.into(), Secret::new(value.into()));
         }
-        let consumer = consumer(&kafka);
+        let at_least_once = consumer(&kafka, Delivery::AtLeastOnce);
+        assert_eq!(at_least_once.get(ISOLATION), None);
+        let consumer = consumer(&kafka, Delivery::ExactlyOnce);
+        assert_eq!(consumer.get(ISOLATION), Some(READ_COMMITTED));
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
         assert_eq!(consumer.get(RESET), Some("earliest"));
@@ -161,6 +220,18 @@ mod tests {
             ("message.timeout.ms", "0"),
             ("enable.idempotence", "true"),
             ("acks", "-1"),
+        ] {
+            assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
+        }
+        let second = Duration::from_secs(1);
+        let native = transactional(&kafka, "t-1", second, 6000)
+            .create_native_config()
+            .expect("valid");
+        for (name, value) in [
+            ("transactional.id", "t-1"),
+            ("batch.size", "6000"),
+            (TIMEOUT, "61000"),
+            ("message.timeout.ms", "0"),
         ] {
             assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
         }

@@ -19,6 +19,14 @@ pub struct ArrivalClock {
 }
 
 impl ArrivalClock {
+    /// Goes on from where the clock of an owner before stood.
+    pub fn resume(now: i64) -> ArrivalClock {
+        ArrivalClock {
+            now: (now > i64::MIN).then_some(now),
+            idle_since: None,
+        }
+    }
+
     /// A record with this Kafka timestamp was read. A timestamp from the future (a producer's clock
     /// that is ahead) counts as the wall time, one from the past as the time of the record before.
     pub fn record(&mut self, timestamp: Option<i64>, wall: i64) -> Timestamp {
@@ -48,6 +56,15 @@ impl ArrivalClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_goes_on_from_the_clock_of_an_owner_before() {
+        let mut clock = ArrivalClock::resume(1_000);
+        assert_eq!(clock.idle(9_000), Some(Timestamp(1_000)));
+        assert_eq!(clock.idle(9_030), Some(Timestamp(1_030)));
+        assert_eq!(clock.record(Some(900), 9_040), Timestamp(1_030));
+        assert_eq!(ArrivalClock::resume(i64::MIN).idle(9_000), None);
+    }
 
     #[test]
     fn a_backlog_is_read_at_the_times_of_its_records() {

@@ -28,7 +28,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    fn is_due(&self, interval: Duration) -> bool {
+    /// Positions were taken at this time.
+    pub(super) fn took(&mut self, taken: Instant) {
+        self.taken = Some(taken);
+    }
+
+    pub(super) fn is_due(&self, interval: Duration) -> bool {
         self.taken.is_none_or(|taken| taken.elapsed() >= interval)
     }
 }
@@ -50,7 +55,7 @@ impl Worker {
             Some(waiting) => self.progress.pending = Some(waiting),
             None if self.progress.is_due(self.shared.config.commit.interval) => {
                 let taken = Instant::now();
-                self.progress.taken = Some(taken);
+                self.progress.took(taken);
                 let positions: Vec<_> = self
                     .seats
                     .iter()

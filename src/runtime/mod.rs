@@ -3,8 +3,9 @@
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
 //! a record's way: [`worker`] (the loop) with [`rebalance`], [`handover`] (lanes come and go), [`seat`]
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`],
-//! [`commit`] (what may be committed, and when). Beside it: [`client`] (settings), [`topics`], [`intel`], [`view`], [`http`],
-//! [`shutdown`].
+//! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
+//! that, and [`restore`], which reads the state of a lane. Beside it: [`client`] (settings), [`topics`],
+//! [`state_topics`], [`intel`], [`view`], [`http`], [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
 //! signals, the reload of indicators. The runtime refuses to know an audit line, an event or a schema,
@@ -19,15 +20,19 @@ mod http;
 mod intel;
 mod offsets;
 mod rebalance;
+mod restore;
 mod seat;
 mod shutdown;
 mod sink;
+mod state_topics;
 pub mod topics;
+mod transaction;
 mod view;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
@@ -52,6 +57,8 @@ struct Shared {
     metrics: Metrics,
     intel: ArcSwap<IntelSet>,
     view: view::LiveView,
+    /// What a topic takes at most, known once the topics were looked at.
+    most_bytes: OnceLock<BTreeMap<String, usize>>,
     stop: Stop,
 }
 
@@ -77,6 +84,7 @@ fn daemon(
         view: view::LiveView::new(config.workers),
         metrics,
         intel: ArcSwap::from_pointee(set),
+        most_bytes: OnceLock::new(),
         config,
         stop,
     });
@@ -154,7 +162,7 @@ fn start(shared: &Arc<Shared>, ended: &mpsc::UnboundedSender<anyhow::Result<()>>
         let spawned = std::thread::Builder::new()
             .name(format!("worker-{id}"))
             .spawn(move || {
-                let work = || worker::Worker::new(&shared, id).and_then(worker::Worker::run);
+                let work = || work(&shared, id);
                 let end = catch_unwind(AssertUnwindSafe(work))
                     .map_err(|_| anyhow!("it panicked"))
                     .and_then(|end| end.map_err(anyhow::Error::from))
@@ -167,12 +175,37 @@ fn start(shared: &Arc<Shared>, ended: &mpsc::UnboundedSender<anyhow::Result<()>>
     }
 }
 
+/// A worker until it is told to stop. One whose producer was fenced, or can do no more for another reason,
+/// ends, and another begins clean in its place: what was not committed is read again.
+fn work(shared: &Arc<Shared>, id: usize) -> Result<(), worker::WorkerError> {
+    loop {
+        let end = worker::Worker::new(shared, id).and_then(worker::Worker::run);
+        match end {
+            Err(error) if error.is_of_this_worker_alone() && !shared.stop.is_set() => {
+                tracing::error!(worker = id, %error, "the worker ended; another begins in its place");
+                shared.metrics.worker_restarts.inc();
+                std::thread::sleep(RETRY);
+            }
+            end => return end,
+        }
+    }
+}
+
 /// True once the topics are there; false where the daemon was stopped before.
 fn wait_for_topics(shared: &Shared) -> Result<bool, topics::TopicError> {
     let mut told = false;
     while !shared.stop.is_set() {
         match topics::ensure(&shared.config, CONNECT) {
             Ok(report) => {
+                let inputs = [
+                    &shared.config.topics.audit_in,
+                    &shared.config.topics.flow_in,
+                ];
+                let mut most_bytes = report.most_bytes.clone();
+                most_bytes
+                    .retain(|name, _| !inputs.iter().any(|input| input.as_ref() == Some(name)));
+                // It was not set before: this returns when it is.
+                let _ = shared.most_bytes.set(most_bytes);
                 tracing::info!(brokers = report.brokers, created = ?report.created, "topics are there");
                 return Ok(true);
             }

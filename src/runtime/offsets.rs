@@ -10,9 +10,23 @@
 //!    position first and committing it when what was handed over by then has arrived.
 //!
 //! Format of the commit's metadata: `trailhound/1 rebuild=OFFSET` where reading again has to begin
-//! before the committed offset, else `trailhound/1`.
+//! before the committed offset; `trailhound/1 state` where the rest stands in the topic of the state; else
+//! `trailhound/1`.
 
 const VERSION: &str = "trailhound/1";
+
+/// Metadata of an offset that was committed together with the state of its lane.
+pub const STATE: &str = "trailhound/1 state";
+
+/// What the metadata of a commit says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    Nothing,
+    /// Reading has to begin here.
+    Rebuild(i64),
+    /// What was open stands in the topic of the state.
+    State,
+}
 
 /// What is committed for one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +60,22 @@ impl Position {
 
 /// Why a commit's metadata was ignored.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not 'trailhound/1' or 'trailhound/1 rebuild=OFFSET'")]
+#[error("'{0}' is not 'trailhound/1', 'trailhound/1 state' or 'trailhound/1 rebuild=OFFSET'")]
 pub struct BadMetadata(String);
 
 /// Reads the metadata of a commit. Empty metadata is that of another program or of a tool that set
 /// the offsets of the group: nothing to rebuild.
-pub fn parse_metadata(text: &str) -> Result<Option<i64>, BadMetadata> {
-    if text.is_empty() || text == VERSION {
-        return Ok(None);
+pub fn parse_metadata(text: &str) -> Result<Beside, BadMetadata> {
+    match text {
+        "" | VERSION => return Ok(Beside::Nothing),
+        STATE => return Ok(Beside::State),
+        _ => {}
     }
     text.strip_prefix(VERSION)
         .and_then(|rest| rest.strip_prefix(" rebuild="))
         .and_then(|number| number.parse().ok())
         .filter(|offset| *offset >= 0)
-        .map(Some)
+        .map(Beside::Rebuild)
         .ok_or_else(|| BadMetadata(text.chars().take(80).collect()))
 }
 
@@ -157,8 +173,9 @@ mod tests {
         ] {
             let position = Position::of(100, 0, hold, rebuild);
             let read = parse_metadata(&position.metadata()).expect("our own metadata");
-            assert_eq!(read, position.rebuild);
-            let start = start(Some(position.offset), read, (0, 100), false);
+            let rebuilds = position.rebuild.map_or(Beside::Nothing, Beside::Rebuild);
+            assert_eq!(read, rebuilds);
+            let start = start(Some(position.offset), position.rebuild, (0, 100), false);
             assert_eq!(start.read_from, Some(rebuild.unwrap_or(position.offset)));
             assert_eq!(start.told_before, rebuild.map(|_| position.offset));
             assert_eq!(start.floor, position.offset);
@@ -205,9 +222,13 @@ mod tests {
 
     #[test]
     fn foreign_metadata_is_refused_not_read() {
-        assert_eq!(parse_metadata(""), Ok(None));
-        assert_eq!(parse_metadata("trailhound/1"), Ok(None));
-        assert_eq!(parse_metadata("trailhound/1 rebuild=12"), Ok(Some(12)));
+        assert_eq!(parse_metadata(""), Ok(Beside::Nothing));
+        assert_eq!(parse_metadata("trailhound/1"), Ok(Beside::Nothing));
+        assert_eq!(parse_metadata(STATE), Ok(Beside::State));
+        assert_eq!(
+            parse_metadata("trailhound/1 rebuild=12"),
+            Ok(Beside::Rebuild(12))
+        );
         for bad in [
             "trailhound/2",
             "trailhound/1 rebuild=",

@@ -10,7 +10,7 @@ use rdkafka::statistics::Statistics;
 use super::clock::ArrivalClock;
 use super::offsets::{Position, Start};
 use super::view::PartitionView;
-use crate::model::{Kind, Reject, Settings, Source};
+use crate::model::{Kind, Reject, Source};
 use crate::pipeline::lane::{Lane, Stats};
 use crate::telemetry::Metrics;
 
@@ -30,6 +30,12 @@ pub struct Seat {
     pub ticked: i64,
     /// As the brokers have it.
     pub committed: Option<Position>,
+    /// The topic of its state; none where delivery is at least once.
+    pub state_topic: Option<Arc<str>>,
+    /// Something was read or said since the last transaction.
+    pub changed: bool,
+    /// Keys of a state that is not this lane's: they go with the first transaction.
+    pub stale: Vec<Vec<u8>>,
     floor: i64,
     /// The end of the partition when it was assigned.
     goal: i64,
@@ -44,11 +50,10 @@ pub struct Seat {
 impl Seat {
     pub fn new(
         (source, topic, partition): (Source, Arc<str>, i32),
-        settings: &Arc<Settings>,
+        mut lane: Lane,
         start: Start,
         (low, high): (i64, i64),
     ) -> Seat {
-        let mut lane = Lane::new(Arc::clone(settings));
         if let Some(offset) = start.told_before {
             lane.told_before(offset);
         }
@@ -61,6 +66,9 @@ impl Seat {
             next: None,
             ticked: i64::MIN,
             committed: None,
+            state_topic: None,
+            changed: false,
+            stale: Vec::new(),
             floor: start.floor,
             goal: high,
             caught_up: start.read_from.unwrap_or(low) >= high,
@@ -68,6 +76,17 @@ impl Seat {
             lag: None,
             counted: Stats::default(),
             gauged: (0, 0, 0),
+        }
+    }
+
+    /// Its state is saved. `next`: where it reads on; `now`: where its clock stood.
+    pub fn saved_in(self, state_topic: Arc<str>, next: i64, now: i64) -> Seat {
+        Seat {
+            clock: ArrivalClock::resume(now),
+            ticked: now,
+            next: Some(next),
+            state_topic: Some(state_topic),
+            ..self
         }
     }
 
@@ -85,6 +104,7 @@ impl Seat {
 
     pub fn read(&mut self, offset: i64, wall: i64) {
         self.next = Some(offset + 1);
+        self.changed = true;
         self.heard = wall;
         self.caught_up |= offset + 1 >= self.goal;
     }

@@ -6,6 +6,9 @@
 //! delivered. An output that the brokers do not take for its size is the one exception: a notice in the
 //! dead-letter topic stands in for it, and only the notice's delivery counts.
 //!
+//! With transactions (transaction.rs) there is no second try: an output that a topic would not take is known
+//! by its size, and any refusal aborts all that was begun.
+//!
 //! Two epochs are alive at a time: the one that outputs are counted in, and the one closed by the last
 //! mark. An output carries its epoch through the client, so deliveries may come in any order.
 
@@ -27,6 +30,10 @@ use crate::model::output::Output;
 use crate::model::{Kind, OutputKind, Schema};
 use crate::pipeline::encode;
 
+mod transactional;
+
+use transactional::Transaction;
+
 /// Flags of an output's opaque number; its lowest bit is the epoch.
 const EPOCH: usize = 1;
 const ALONE: usize = 2;
@@ -35,6 +42,10 @@ const ALONE: usize = 2;
 pub enum SinkError {
     #[error("an output for topic '{topic}' cannot be delivered: {reason}")]
     Undeliverable { topic: String, reason: String },
+    #[error("{reason}")]
+    Aborted { reason: String },
+    #[error("the transactional producer can do no more: {reason}")]
+    Unusable { reason: String },
 }
 
 /// Why an output was not taken.
@@ -61,6 +72,7 @@ struct Ledger {
     shared: Arc<Shared>,
     worker: String,
     in_flight: [AtomicUsize; 2],
+    transactional: bool,
     /// Refused for their size by the brokers, with their epoch.
     refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
     failed: Mutex<Option<(String, String)>>,
@@ -101,6 +113,11 @@ impl ProducerContext for Ledger {
                 self.shared.metrics.outputs_delivered.inc();
                 done();
             }
+            Err((error, message)) if self.transactional => {
+                lock(&self.failed)
+                    .get_or_insert_with(|| (message.topic().to_owned(), error.to_string()));
+                done();
+            }
             Err((
                 KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge),
                 message,
@@ -122,27 +139,37 @@ pub struct Sink {
     /// Prepared headers of events, in the order of [`Kind::ALL`].
     headers: [OwnedHeaders; Kind::ALL.len()],
     epoch: usize,
+    transaction: Option<Transaction>,
 }
 
 impl Sink {
     pub fn new(shared: &Arc<Shared>, worker: usize) -> Result<Sink, KafkaError> {
+        let config = &shared.config;
+        let transaction = Transaction::of(shared, worker);
+        let client = match &transaction {
+            None => client::producer(&config.kafka),
+            Some(transaction) => transaction.client(config),
+        };
         let ledger = Ledger {
             shared: Arc::clone(shared),
             worker: worker.to_string(),
             in_flight: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            transactional: transaction.is_some(),
             refused: Mutex::default(),
             failed: Mutex::default(),
         };
         Ok(Sink {
-            producer: client::producer(&shared.config.kafka).create_with_context(ledger)?,
+            producer: client.create_with_context(ledger)?,
             shared: Arc::clone(shared),
             headers: Kind::ALL.map(|kind| event_headers(shared.config.lane.schema_of(kind), kind)),
             epoch: 0,
+            transaction,
         })
     }
 
     /// Hands one output over.
-    pub fn send(&self, output: &Output<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+    pub fn send(&mut self, output: &Output<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+        self.begin().map_err(Refusal::Failed)?;
         if !lock(&self.ledger().refused).is_empty() {
             return Err(Refusal::Full);
         }
@@ -157,31 +184,57 @@ impl Sink {
                 dead_letter_headers(reason.as_str(), reason.explain(), origin, output.offset),
             ),
         };
-        let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
-        let record = match output.key {
-            [] => record,
-            key => record.key(key),
+        let notice = Notice {
+            topic,
+            key: output.key,
+            value: output.value,
         };
-        let in_flight = &self.ledger().in_flight[self.epoch];
-        in_flight.fetch_add(1, Ordering::AcqRel);
-        let refusal = match self.producer.send(record.headers(headers)) {
-            Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Refusal::Full,
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
-                let notice = Notice {
-                    topic,
-                    key: output.key,
-                    value: output.value,
-                };
-                match self.send_notice(&notice, origin, output.offset, self.epoch) {
-                    Ok(()) => return Ok(()),
-                    Err(refusal) => refusal,
+        // In flight from here: it, or the notice that stands in for it.
+        self.ledger().in_flight[self.epoch].fetch_add(1, Ordering::AcqRel);
+        let result = if self.is_too_large(topic, output, &headers) {
+            self.send_notice(&notice, origin, output.offset, self.epoch)
+        } else {
+            let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
+            let record = match output.key {
+                [] => record,
+                key => record.key(key),
+            };
+            match self.producer.send(record.headers(headers)) {
+                Ok(()) => Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    Err(Refusal::Full)
                 }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    self.send_notice(&notice, origin, output.offset, self.epoch)
+                }
+                Err((error, _)) => Err(self.undeliverable(topic, &error)),
             }
-            Err((error, _)) => undeliverable(topic, &error),
         };
-        in_flight.fetch_sub(1, Ordering::AcqRel);
-        Err(refusal)
+        match (&result, &mut self.transaction) {
+            (Ok(()), Some(transaction)) => transaction.took(output),
+            (Ok(()), None) => {}
+            (Err(_), _) => {
+                self.ledger().in_flight[self.epoch].fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        result
+    }
+
+    /// What it means that an output was not taken, or did not arrive.
+    fn undeliverable(&self, topic: &str, error: &KafkaError) -> Refusal {
+        Refusal::Failed(self.failure(topic.to_owned(), error.to_string()))
+    }
+
+    fn failure(&self, topic: String, reason: String) -> SinkError {
+        if self.transaction.is_none() {
+            return SinkError::Undeliverable { topic, reason };
+        }
+        match self.producer.client().fatal_error() {
+            Some((_, reason)) => SinkError::Unusable { reason },
+            None => SinkError::Aborted {
+                reason: format!("an output for topic '{topic}' cannot be delivered: {reason}"),
+            },
+        }
     }
 
     /// Serves delivery reports for up to `timeout`.
@@ -193,8 +246,9 @@ impl Sink {
             before = self.pending();
             self.producer.poll(Duration::ZERO);
         }
-        if let Some((topic, reason)) = lock(&self.ledger().failed).take() {
-            return Err(SinkError::Undeliverable { topic, reason });
+        let failed = lock(&self.ledger().failed).take();
+        if let Some((topic, reason)) = failed {
+            return Err(self.failure(topic, reason));
         }
         self.retry_refused()
     }
@@ -241,7 +295,7 @@ impl Sink {
                 .headers(headers);
             match self.producer.send(record) {
                 Ok(()) => Ok(()),
-                Err((error, _)) => Err(undeliverable(message.topic(), &error)),
+                Err((error, _)) => Err(self.undeliverable(message.topic(), &error)),
             }
         } else {
             let notice = Notice {
@@ -294,7 +348,7 @@ impl Sink {
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                 Err(Refusal::Full)
             }
-            Err((error, _)) => Err(undeliverable(topic, &error)),
+            Err((error, _)) => Err(self.undeliverable(topic, &error)),
         }
     }
 
@@ -325,13 +379,6 @@ impl Notice<'_> {
         })
         .to_string()
     }
-}
-
-fn undeliverable(topic: &str, error: &KafkaError) -> Refusal {
-    Refusal::Failed(SinkError::Undeliverable {
-        topic: topic.to_owned(),
-        reason: error.to_string(),
-    })
 }
 
 fn event_headers(schema: Schema, kind: Kind) -> OwnedHeaders {

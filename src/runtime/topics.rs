@@ -3,9 +3,10 @@
 //! Place in the flow: before it, at start and in `check-config --connect`. It refuses to make a topic
 //! unless the configuration says so, and to change one that is there.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -13,7 +14,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client;
-use crate::config::{Config, Topics};
+use super::state_topics;
+use crate::config::{Config, Delivery, Topics};
 use crate::model::Kind;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,8 @@ pub enum TopicError {
     Missing { names: Vec<String> },
     #[error("topic '{name}': {reason}")]
     Refused { name: String, reason: String },
+    #[error("{}", .0.join("; "))]
+    Unfit(Vec<String>),
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
     #[error("starting a timer: {0}")]
@@ -42,7 +46,21 @@ pub struct Report {
     /// Made at start where the configuration says so.
     pub missing: Vec<String>,
     pub created: Vec<String>,
+    /// What is wrong with topics of the state that are there, and what to do about it.
+    pub unfit: Vec<String>,
+    /// What a topic takes at most, in bytes of a batch; by its name, where the brokers say so.
+    pub most_bytes: BTreeMap<String, usize>,
 }
+
+impl Report {
+    pub(super) fn partitions(&self, topic: &str) -> Option<usize> {
+        let (_, partitions) = self.present.iter().find(|(name, _)| name == topic)?;
+        Some(*partitions)
+    }
+}
+
+/// Settings of a topic as the brokers tell them.
+pub(super) type Settings = BTreeMap<String, String>;
 
 /// The output topic of a kind.
 pub(super) fn name_of(topics: &Topics, kind: Kind) -> &str {
@@ -55,7 +73,7 @@ pub(super) fn name_of(topics: &Topics, kind: Kind) -> &str {
     }
 }
 
-/// Inputs that are read, outputs that are wanted, and the dead letters.
+/// Inputs that are read, outputs that are wanted, the dead letters, and the state.
 fn needed(config: &Config) -> Vec<&str> {
     let topics = &config.topics;
     let mut names: Vec<&str> = [&topics.audit_in, &topics.flow_in]
@@ -67,6 +85,7 @@ fn needed(config: &Config) -> Vec<&str> {
         .filter(|kind| config.lane.kinds.has(*kind));
     names.extend(wanted.map(|kind| name_of(topics, kind)));
     names.push(&topics.dead_letter);
+    names.extend(state_topics::pairs(config).map(|(state, _)| state));
     names.sort_unstable();
     names.dedup();
     names
@@ -77,7 +96,7 @@ fn needed(config: &Config) -> Vec<&str> {
 /// # Errors
 /// Names the topics that are missing and are not to be made.
 pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
-    let report = check_topics(config, timeout)?;
+    let report = fit(check_topics(config, timeout)?)?;
     if report.missing.is_empty() {
         return Ok(report);
     }
@@ -86,11 +105,11 @@ pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, Topic
             names: report.missing,
         });
     }
-    create(config, &report.missing, timeout)?;
+    create(config, &report, timeout)?;
     // The brokers learn of a new topic one after the other.
     let deadline = Instant::now() + timeout;
     loop {
-        let now = check_topics(config, timeout)?;
+        let now = fit(check_topics(config, timeout)?)?;
         if now.missing.is_empty() {
             return Ok(Report {
                 created: report.missing,
@@ -101,6 +120,14 @@ pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, Topic
             return Err(TopicError::Missing { names: now.missing });
         }
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn fit(report: Report) -> Result<Report, TopicError> {
+    if report.unfit.is_empty() {
+        Ok(report)
+    } else {
+        Err(TopicError::Unfit(report.unfit))
     }
 }
 
@@ -136,21 +163,67 @@ pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicE
             }
         }
     }
+    if config.delivery == Delivery::ExactlyOnce {
+        let settings = settings_of(config, &report, timeout)?;
+        report.unfit = state_topics::unfit(config, &report, &settings);
+        let most = |settings: &Settings| settings.get("max.message.bytes")?.parse().ok();
+        let sizes = settings.iter();
+        let sizes = sizes.filter_map(|(name, settings)| Some((name.clone(), most(settings)?)));
+        report.most_bytes = sizes.collect();
+    }
     Ok(report)
 }
 
-fn create(config: &Config, names: &[String], timeout: Duration) -> Result<(), TopicError> {
+/// The settings of the topics that are there. Who may not see them goes without.
+fn settings_of(
+    config: &Config,
+    report: &Report,
+    timeout: Duration,
+) -> Result<BTreeMap<String, Settings>, TopicError> {
     let admin: AdminClient<DefaultClientContext> = client::inspector(&config.kafka).create()?;
+    let names = report.present.iter();
     let topics: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let replication = TopicReplication::Fixed(config.kafka.replication);
-            NewTopic::new(name, config.kafka.partitions, replication)
+        .map(|(name, _)| ResourceSpecifier::Topic(name))
+        .collect();
+    let described = tokio::runtime::Builder::new_current_thread()
+        .build()?
+        .block_on(admin.describe_configs(&topics, &options(timeout)))
+        .map_err(|error| unreachable(config, error))?;
+    let mut all = BTreeMap::new();
+    for ((name, _), topic) in report.present.iter().zip(described) {
+        match topic {
+            Ok(topic) => {
+                let entries = topic.entries.into_iter();
+                let entries = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+                all.insert(name.clone(), entries.collect());
+            }
+            Err(code) => {
+                tracing::warn!(topic = name, %code, "the settings of this topic cannot be checked");
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn options(timeout: Duration) -> AdminOptions {
+    AdminOptions::new()
+        .operation_timeout(Some(timeout))
+        .request_timeout(Some(timeout))
+}
+
+fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), TopicError> {
+    let admin: AdminClient<DefaultClientContext> = client::inspector(&config.kafka).create()?;
+    let names = report.missing.iter();
+    let topics: Vec<_> = names
+        .map(|name| match state_topics::input_of(config, name) {
+            Some(input) => state_topics::new(config, report, name, input),
+            None => {
+                let replication = TopicReplication::Fixed(config.kafka.replication);
+                NewTopic::new(name, config.kafka.partitions, replication)
+            }
         })
         .collect();
-    let options = AdminOptions::new()
-        .operation_timeout(Some(timeout))
-        .request_timeout(Some(timeout));
+    let options = options(timeout);
     let results = tokio::runtime::Builder::new_current_thread()
         .build()?
         .block_on(admin.create_topics(&topics, &options))

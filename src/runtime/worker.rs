@@ -7,6 +7,9 @@
 //! 2. A full producer stops the input: a worker never holds the outputs of more than one record.
 //! 3. Lanes come and go only between two records (rebalance.rs, handover.rs).
 //!
+//! Where delivery is exactly once, a commit is a transaction (transaction.rs), and after an abort the lanes
+//! begin again at the last one.
+//!
 //! It refuses to share a lane, to lock on the way of the data, and to go on after an output that
 //! cannot be delivered: then it ends with an error, and what was not committed is read again.
 
@@ -22,12 +25,15 @@ use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::rebalance::Group;
+use super::restore::Reading;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
 use super::{client, wall_ms};
+use crate::config::Delivery;
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
 use crate::pipeline::intel::IntelSet;
+use crate::pipeline::lane::RestoreError;
 
 /// Records read between two looks at deliveries, commits and rebalances.
 const BATCH: usize = 512;
@@ -37,6 +43,9 @@ const NAP: Duration = Duration::from_millis(5);
 const TICK_MS: i64 = 25;
 /// A producer queue that is full for longer stops the consumer itself, not only this loop.
 const SHORT_WAIT: Duration = Duration::from_millis(500);
+/// One try to have the producer's name.
+const CONNECT: Duration = Duration::from_secs(1);
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const VIEW_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +58,35 @@ pub enum WorkerError {
     Thread(#[from] std::io::Error),
     #[error("stopped while the brokers took no outputs; what was not committed is read again")]
     Interrupted,
+    #[error(
+        "the brokers do not let this producer have transactions: {0}. It needs a rule of access to transactional \
+         ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
+    )]
+    NoTransactions(String),
+    #[error(
+        "the state in topic '{topic}', partition {partition}: {source}. {}",
+        STATE_WAY_OUT
+    )]
+    State {
+        topic: Arc<str>,
+        partition: i32,
+        source: RestoreError,
+    },
+}
+
+const STATE_WAY_OUT: &str = "Start the release that wrote it; or, to go on without what was open and \
+    remembered, stop all daemons of the group, delete the topic, and make it anew";
+
+impl WorkerError {
+    /// The transaction is to be aborted, and the lanes begin again.
+    pub(super) fn is_abortable(&self) -> bool {
+        matches!(self, WorkerError::Sink(SinkError::Aborted { .. }))
+    }
+
+    /// This worker can do no more, and another may begin in its place.
+    pub(super) fn is_of_this_worker_alone(&self) -> bool {
+        matches!(self, WorkerError::Sink(SinkError::Unusable { .. }))
+    }
 }
 
 /// Topic (its place in `Worker::topics`) and partition.
@@ -64,10 +102,12 @@ pub struct Worker {
     pub(super) ends: Ends,
     pub(super) intel: Arc<IntelSet>,
     pub(super) settings: Arc<Settings>,
-    outputs: Outputs,
+    pub(super) outputs: Outputs,
     pub(super) progress: Progress,
     last_view: Instant,
     brokers_away: bool,
+    /// State of lanes that are being taken up.
+    pub(super) reading: Option<Reading>,
     /// Read while the consumer was being stopped.
     pub(super) strays: VecDeque<rdkafka::message::OwnedMessage>,
 }
@@ -75,8 +115,8 @@ pub struct Worker {
 impl Worker {
     pub fn new(shared: &Arc<Shared>, id: usize) -> Result<Worker, WorkerError> {
         let config = &shared.config;
-        let consumer: BaseConsumer<Group> =
-            client::consumer(&config.kafka).create_with_context(Group::new(shared))?;
+        let consumer: BaseConsumer<Group> = client::consumer(&config.kafka, config.delivery)
+            .create_with_context(Group::new(shared))?;
         let topics: Vec<(Source, Arc<str>)> = [
             (Source::Audit, &config.topics.audit_in),
             (Source::Flow, &config.topics.flow_in),
@@ -84,8 +124,6 @@ impl Worker {
         .into_iter()
         .filter_map(|(source, name)| Some((source, Arc::from(name.as_deref()?))))
         .collect();
-        let names: Vec<&str> = topics.iter().map(|(_, name)| &**name).collect();
-        consumer.subscribe(&names)?;
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
@@ -100,33 +138,75 @@ impl Worker {
             progress: Progress::default(),
             last_view: Instant::now(),
             brokers_away: false,
+            reading: None,
             strays: VecDeque::new(),
         })
     }
 
     /// Turns until it is told to stop, then leaves the group in order.
     pub fn run(mut self) -> Result<(), WorkerError> {
-        tracing::info!(worker = self.id, "worker started");
         let result = self
-            .turn_until_stopped()
+            .begin()
+            .and_then(|()| self.turn_until_stopped())
             .and_then(|()| self.hand_over_all());
         for seat in self.seats.values_mut() {
             seat.ungauge(&self.shared.metrics);
+            self.shared.metrics.assigned_partitions.dec();
+            let name = (seat.topic.to_string(), seat.partition);
+            self.shared.view.partitions.remove(&name);
         }
         result
     }
 
+    /// First the producer's name, which fences whoever had it; then the group.
+    fn begin(&mut self) -> Result<(), WorkerError> {
+        let mut told = Instant::now();
+        while !self.shared.stop.is_set() {
+            match self.sink.init(CONNECT) {
+                Ok(true) => break,
+                Ok(false) => self.shared.view.turn(self.id),
+                Err(error) => return Err(WorkerError::NoTransactions(error.to_string())),
+            }
+            if told.elapsed() > TELL_EVERY {
+                told = Instant::now();
+                tracing::warn!(
+                    worker = self.id,
+                    "waiting for the brokers' coordinator of transactions"
+                );
+            }
+        }
+        let names: Vec<&str> = self.topics.iter().map(|(_, name)| &**name).collect();
+        self.consumer.subscribe(&names)?;
+        tracing::info!(
+            worker = self.id,
+            transactional_id = self.sink.id(),
+            "worker started"
+        );
+        Ok(())
+    }
+
     fn turn_until_stopped(&mut self) -> Result<(), WorkerError> {
         while !self.shared.stop.is_set() {
-            self.shared.view.turn(self.id);
-            self.intel = self.shared.intel.load_full();
-            self.rebalance()?;
-            self.intake()?;
-            self.tick()?;
-            self.sink.poll(Duration::ZERO)?;
-            self.commit()?;
-            self.observe();
+            match self.turn() {
+                Err(why) if why.is_abortable() => self.start_over(&why)?,
+                result => result?,
+            }
         }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), WorkerError> {
+        self.shared.view.turn(self.id);
+        self.intel = self.shared.intel.load_full();
+        self.rebalance()?;
+        self.intake()?;
+        self.tick()?;
+        self.sink.poll(Duration::ZERO)?;
+        match self.shared.config.delivery {
+            Delivery::ExactlyOnce => self.commit_if_due()?,
+            Delivery::AtLeastOnce => self.commit()?,
+        }
+        self.observe();
         Ok(())
     }
 
@@ -152,7 +232,7 @@ impl Worker {
             }
             // The wait is only for the first.
             nap = Duration::ZERO;
-            if consumer.context().has_decision() {
+            if self.reading.is_none() && consumer.context().has_decision() {
                 break;
             }
         }
@@ -320,6 +400,7 @@ impl Worker {
                 seat.ticked = now.0;
                 seat.lane.tick(now, &self.intel, &mut self.outputs);
                 if !self.outputs.is_empty() {
+                    seat.changed = true;
                     self.hand_to_sink(key)?;
                 }
             }

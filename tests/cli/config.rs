@@ -119,7 +119,8 @@ fn missing_topics_are_named_unless_they_will_be_made() {
     let file = directory.path().join("here.toml");
     let check = |more: &str| {
         let text = format!(
-            "[kafka]\nbootstrap_servers = \"{}\"\n{more}",
+            // The mock cluster has no transactions, and tells no settings of topics.
+            "delivery = \"at_least_once\"\n[kafka]\nbootstrap_servers = \"{}\"\n{more}",
             cluster.bootstrap_servers()
         );
         std::fs::write(&file, text).unwrap();

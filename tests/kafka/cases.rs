@@ -18,7 +18,7 @@ const HOSTS: usize = 6;
 const PACE: usize = 4_000;
 
 /// Sends all lines in the background, slowly enough that there is a middle.
-fn feed(place: &Place, hosts: Vec<Host>, pace: Option<usize>) -> JoinHandle<()> {
+pub fn feed(place: &Place, hosts: Vec<Host>, pace: Option<usize>) -> JoinHandle<()> {
     let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));
     thread::spawn(move || {
         for (i, (host, line)) in recording::interleaved(&hosts).enumerate() {

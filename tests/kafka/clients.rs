@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -103,6 +104,67 @@ pub fn count(servers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// Everything that a read-committed reader finds in a topic now, up to the first open transaction.
+pub fn read_committed(servers: &str, topic: &str) -> Vec<Record> {
+    let consumer: BaseConsumer = config(servers)
+        .set("group.id", "tests-read")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()
+        .expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    let partitions = partitions(&consumer, topic);
+    for partition in &partitions {
+        list.add_partition_offset(topic, *partition, Offset::Beginning)
+            .expect("an offset");
+    }
+    consumer.assign(&list).expect("assigned");
+    let (mut records, mut ended) = (Vec::new(), 0);
+    let mut heard = Instant::now();
+    while ended < partitions.len() {
+        assert!(heard.elapsed() < PATIENCE, "{topic} has no end");
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                records.push(record(&message));
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            _ => {}
+        }
+    }
+    records
+}
+
+/// Writes one record, to a partition of one's choice.
+pub fn write(servers: &str, topic: &str, partition: i32, key: &[u8], value: &[u8]) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        config(servers).create().expect("a producer");
+    let record = BaseRecord::to(topic)
+        .partition(partition)
+        .key(key)
+        .payload(value);
+    producer
+        .send(record)
+        .map_err(|(error, _)| error)
+        .expect("taken");
+    producer.flush(PATIENCE).expect("delivered");
+}
+
+/// Sets the committed offset of each partition, for a group that nobody is in.
+pub fn set_offsets(servers: &str, group: &str, topic: &str, offset: i64) {
+    let consumer: BaseConsumer = config(servers)
+        .set("group.id", group)
+        .create()
+        .expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    for partition in partitions(&consumer, topic) {
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("an offset");
+    }
+    consumer.commit(&list, CommitMode::Sync).expect("committed");
+}
+
 /// Everything that stands in a topic now.
 pub fn read_all(servers: &str, topic: &str) -> Vec<Record> {
     let consumer = reader(servers).expect("a consumer");
@@ -127,23 +189,26 @@ pub fn read_all(servers: &str, topic: &str) -> Vec<Record> {
         if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
             heard = Instant::now();
             left -= 1;
-            let headers = message.headers().map(|headers| {
-                let text = |value: Option<&[u8]>| {
-                    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
-                };
-                headers
-                    .iter()
-                    .map(|header| (header.key.to_owned(), text(header.value)))
-                    .collect()
-            });
-            records.push(Record {
-                key: message.key().unwrap_or_default().to_vec(),
-                value: message.payload().unwrap_or_default().to_vec(),
-                headers: headers.unwrap_or_default(),
-            });
+            records.push(record(&message));
         }
     }
     records
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().map(|headers| {
+        let text =
+            |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), text(header.value)))
+            .collect()
+    });
+    Record {
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: headers.unwrap_or_default(),
+    }
 }
 
 fn reader(servers: &str) -> Option<BaseConsumer> {

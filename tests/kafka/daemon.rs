@@ -21,6 +21,7 @@ pub const KINDS: [&str; 4] = ["process", "logon", "flow", "alert"];
 pub struct Place {
     pub servers: String,
     pub prefix: String,
+    pub delivery: &'static str,
     pub folder: TempDir,
 }
 
@@ -30,11 +31,20 @@ impl Place {
         let place = Place {
             servers: broker.servers(),
             prefix: prefix.to_owned(),
+            delivery: "at_least_once",
             folder: tempfile::tempdir().expect("a folder"),
         };
         let (audit, flow) = (place.topic("audit.raw"), place.topic("flow.raw"));
         clients::make_topics(&place.servers, &[&audit, &flow], 4, &[]);
         place
+    }
+
+    /// The same, for daemons that deliver exactly once.
+    pub fn exactly_once(broker: &Broker, prefix: &str) -> Place {
+        Place {
+            delivery: "exactly_once",
+            ..Place::new(broker, prefix)
+        }
     }
 
     pub fn topic(&self, name: &str) -> String {
@@ -49,9 +59,10 @@ impl Place {
             .map(|kind| format!("{kind} = \"{}\"\n", self.topic(kind)))
             .collect();
         format!(
-            "workers = 1\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
+            "workers = 1\ndelivery = \"{}\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
              [topics]\naudit_in = \"{}\"\nflow_in = \"{}\"\n{topics}dead_letter = \"{}\"\n\
              [waits]\nevent = \"30s\"\nsettle = \"1s\"\n{more}\n",
+            self.delivery,
             self.servers,
             self.prefix,
             self.topic("audit.raw"),
@@ -89,6 +100,21 @@ impl Place {
     }
 }
 
+impl Place {
+    /// What `check-config --connect` says of the file of a daemon that was started.
+    pub fn check_config(&self, name: &str) -> (ExitStatus, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_trailhound"))
+            .args(["check-config", "--connect"])
+            .arg(self.folder.path().join(format!("{name}.toml")))
+            .output()
+            .expect("it runs");
+        (
+            output.status,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+}
+
 pub struct Daemon {
     process: Child,
     http: String,
@@ -112,6 +138,15 @@ impl Daemon {
     pub fn kill(mut self) {
         self.process.kill().expect("killed");
         self.process.wait().expect("waited for");
+    }
+
+    /// It does nothing, and others may take it for dead.
+    pub fn freeze(&self) {
+        signal("STOP", &self.process.id().to_string());
+    }
+
+    pub fn thaw(&self) {
+        signal("CONT", &self.process.id().to_string());
     }
 
     /// Waits for it to end by itself.

@@ -13,6 +13,7 @@ mod broker;
 mod cases;
 mod clients;
 mod daemon;
+mod exactly;
 mod recording;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,6 +57,42 @@ const CASES: &[Case] = &[
     ),
     ("the_broker_freezes_for_ten_seconds", cases::broker_freezes),
     ("the_broker_is_killed_and_comes_back", cases::broker_killed),
+    ("exactly_once_gives_what_replay_gives", exactly::undisturbed),
+    ("exactly_once_through_kills", exactly::killed_often),
+    ("exactly_once_through_ends_in_order", exactly::ended_often),
+    (
+        "exactly_once_while_a_second_daemon_joins_and_leaves",
+        exactly::second_daemon,
+    ),
+    (
+        "exactly_once_while_a_second_daemon_joins_and_leaves_with_the_eager_protocol",
+        exactly::second_daemon_eager,
+    ),
+    (
+        "exactly_once_while_the_broker_is_killed",
+        exactly::broker_killed,
+    ),
+    (
+        "exactly_once_while_a_daemon_is_stopped_and_goes_on",
+        exactly::daemon_stopped,
+    ),
+    ("exactly_once_with_an_output_too_large", exactly::too_large),
+    (
+        "exactly_once_after_at_least_once",
+        exactly::after_at_least_once,
+    ),
+    (
+        "exactly_once_refuses_state_of_another_version",
+        exactly::another_version,
+    ),
+    (
+        "exactly_once_refuses_a_topic_that_would_lose_state",
+        exactly::unfit_topic,
+    ),
+    (
+        "exactly_once_begins_anew_where_somebody_set_the_offset",
+        exactly::offset_set_by_hand,
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -104,8 +104,9 @@ fn configure(directory: &Path, address: &str) -> Result<Config, Failure> {
             .map(|()| path)
     };
     write("indicators.txt", story::INDICATORS)?;
+    // The embedded broker has no transactions.
     let text = format!(
-        "[kafka]\nbootstrap_servers = \"{address}\"\n\n[intel]\nfiles = [\"indicators.txt\"]\n\n\
+        "delivery = \"at_least_once\"\n\n[kafka]\nbootstrap_servers = \"{address}\"\n\n[intel]\nfiles = [\"indicators.txt\"]\n\n\
          [http]\nlisten = false\n\n[shutdown]\ndeadline = \"5s\"\n"
     );
     let path = write("trailhound.toml", &text)?;

@@ -19,8 +19,9 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::model::process::Cut;
+use crate::model::ring::Page;
 use crate::model::settings::Waits;
-use crate::model::{Stamp, Timestamp};
+use crate::model::{Ring, Stamp, Timestamp};
 
 use super::event::{Event, Habits, Readiness};
 use super::line::Record;
@@ -36,7 +37,7 @@ pub const WINDOW_LINES: u64 = 128;
 const LONE_SETTLES: i64 = 5;
 
 /// Stamps of events that went out, to know a line that comes after.
-const REMEMBERED: usize = 128;
+pub const REMEMBERED: usize = 128;
 
 /// How many lines a host counts as disorderly after one came out of order.
 const DISORDER_LINES: u64 = 4096;
@@ -56,10 +57,12 @@ pub enum Push {
 }
 
 /// The open events of one host.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct HostBuffer {
     /// Sorted by stamp.
     open: VecDeque<Box<Event>>,
+    /// Theirs, side by side: a line looks for its event among them, and touches no other.
+    stamps: VecDeque<Stamp>,
     bytes: usize,
     lines: u64,
     newest: Timestamp,
@@ -67,7 +70,23 @@ pub struct HostBuffer {
     /// Events that ended without PROCTITLE, on a host that never wrote one.
     without_proctitle: u8,
     disorder_until: u64,
-    released: VecDeque<Stamp>,
+    pub released: Ring<Stamp, REMEMBERED>,
+    last_released: Stamp,
+    /// Lines when changes were asked for last: events with a newer line have changed.
+    asked: u64,
+    /// Stamps of saved events that have gone since.
+    gone: Vec<Stamp>,
+}
+
+/// The saved form of a buffer, beside its open events and the pages of `released`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BufferCore {
+    lines: u64,
+    newest: Timestamp,
+    proctitle: bool,
+    without_proctitle: u8,
+    disorder_until: u64,
+    released: u64,
     last_released: Stamp,
 }
 
@@ -150,8 +169,10 @@ impl HostBuffer {
         event.age = arrival.age;
         if at == self.open.len() {
             self.open.push_back(event);
+            self.stamps.push_back(stamp);
         } else {
             self.open.insert(at, event);
+            self.stamps.insert(at, stamp);
         }
     }
 
@@ -163,8 +184,11 @@ impl HostBuffer {
     /// Takes out the open event of a stamp: it turned out to be of another host.
     pub fn give_up(&mut self, stamp: Stamp) -> Option<Box<Event>> {
         let at = Some(self.place(stamp)).filter(|(_, found)| *found)?.0;
-        let event = self.open.remove(at)?;
+        let event = self.remove(at)?;
         self.bytes -= event.bytes();
+        if event.saved {
+            self.gone.push(event.stamp);
+        }
         Some(event)
     }
 
@@ -226,18 +250,15 @@ impl HostBuffer {
     }
 
     fn take(&mut self, at: usize) -> Option<Box<Event>> {
-        let event = match at {
-            0 => self.open.pop_front()?,
-            at => self.open.remove(at)?,
-        };
+        let event = self.remove(at)?;
         if event.lacks_proctitle() {
             self.without_proctitle = self.without_proctitle.saturating_add(1);
         }
         self.bytes -= event.bytes();
-        if self.released.len() == REMEMBERED {
-            self.released.pop_front();
+        if event.saved {
+            self.gone.push(event.stamp);
         }
-        self.released.push_back(event.stamp);
+        self.released.push(event.stamp);
         self.last_released = self.last_released.max(event.stamp);
         Some(event)
     }
@@ -246,32 +267,98 @@ impl HostBuffer {
     /// does not begin it and is older than all of these.
     fn is_late(&self, record: &Record<'_>) -> bool {
         let straggles = record.kind.is_part_of_syscall() || record.kind == RecordType::EOE;
-        let forgotten = self.released.len() == REMEMBERED
-            && self
-                .released
-                .front()
-                .is_some_and(|oldest| record.stamp < *oldest);
+        let oldest = self.released.oldest_of_all();
+        let forgotten = oldest.is_some_and(|oldest| record.stamp < *oldest);
         (record.stamp <= self.last_released && self.released.contains(&record.stamp))
             || (forgotten && straggles && record.kind != RecordType::SYSCALL)
+    }
+
+    pub fn core(&self) -> BufferCore {
+        BufferCore {
+            lines: self.lines,
+            newest: self.newest,
+            proctitle: self.proctitle,
+            without_proctitle: self.without_proctitle,
+            disorder_until: self.disorder_until,
+            released: self.released.pushed(),
+            last_released: self.last_released,
+        }
+    }
+
+    /// Tells the open events that changed since the last question, and the stamps of those that are saved
+    /// and have gone. What began and went since is not told.
+    pub fn changes(&mut self, mut each: impl FnMut(Stamp, Option<&Event>)) {
+        for stamp in std::mem::take(&mut self.gone) {
+            if !self.place(stamp).1 {
+                each(stamp, None);
+            }
+        }
+        for event in &mut self.open {
+            if event.last_line > self.asked || !event.saved {
+                event.saved = true;
+                each(event.stamp, Some(event));
+            }
+        }
+        self.asked = self.lines;
+    }
+
+    /// Stamps of the events that somebody who asked has.
+    pub fn told(&self) -> impl Iterator<Item = Stamp> {
+        let open = self.open.iter().filter(|event| event.saved);
+        let open = open.map(|event| event.stamp);
+        self.gone.iter().copied().chain(open)
+    }
+
+    /// A buffer out of its saved form, events and pages in any order; `None` where a page is missing.
+    pub fn restore(
+        core: BufferCore,
+        mut events: Vec<Event>,
+        released: Vec<Page<Stamp>>,
+    ) -> Option<HostBuffer> {
+        events.sort_by_key(|event| event.stamp);
+        events.iter_mut().for_each(|event| event.saved = true);
+        Some(HostBuffer {
+            bytes: events.iter().map(Event::bytes).sum(),
+            stamps: events.iter().map(|event| event.stamp).collect(),
+            open: events.into_iter().map(Box::new).collect(),
+            lines: core.lines,
+            newest: core.newest,
+            proctitle: core.proctitle,
+            without_proctitle: core.without_proctitle,
+            disorder_until: core.disorder_until,
+            released: Ring::of_pages(core.released, released)?,
+            last_released: core.last_released,
+            asked: core.lines,
+            gone: Vec::new(),
+        })
     }
 
     /// Where the event of this stamp stands, or should.
     fn place(&self, stamp: Stamp) -> (usize, bool) {
         // Most lines belong to one of the newest events.
-        let mut at = self.open.len();
-        for event in self.open.iter().rev().take(8) {
-            if event.stamp == stamp {
+        let mut at = self.stamps.len();
+        for open in self.stamps.iter().rev().take(8) {
+            if *open == stamp {
                 return (at - 1, true);
             }
-            if event.stamp < stamp {
+            if *open < stamp {
                 return (at, false);
             }
             at -= 1;
         }
-        match self.open.binary_search_by_key(&stamp, |event| event.stamp) {
+        match self.stamps.binary_search(&stamp) {
             Ok(at) => (at, true),
             Err(at) => (at, false),
         }
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Box<Event>> {
+        if at == 0 {
+            self.stamps.pop_front();
+            return self.open.pop_front();
+        }
+        self.stamps.remove(at)?;
+        self.open.remove(at)
     }
 }
 

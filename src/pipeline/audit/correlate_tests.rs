@@ -1,5 +1,7 @@
 //! Tests of [`super`]: when an event goes, in which order, and what is said of it.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::pipeline::audit::line;
 use proptest::prelude::*;
@@ -160,13 +162,23 @@ fn it_goes_on_from_its_saved_form_at_every_line() {
         .collect();
     let run = |restore: bool| {
         let mut buffer = HostBuffer::default();
-        let mut gone = Vec::new();
+        let (mut gone, mut events, mut pages) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for line in &lines {
             push(&mut buffer, line);
             gone.extend(pop(&mut buffer));
             if restore {
-                let saved = serde_json::to_vec(&buffer).unwrap();
-                buffer = serde_json::from_slice(&saved).unwrap();
+                buffer.changes(|stamp, event| match event {
+                    Some(event) => drop(events.insert(stamp, event.clone())),
+                    None => assert!(events.remove(&stamp).is_some(), "it was told"),
+                });
+                buffer
+                    .released
+                    .changes(|slot, page| drop(pages.insert(slot, page)));
+                assert!(buffer.told().eq(events.keys().copied()));
+                let (events, pages) = (events.values().rev(), pages.values().cloned());
+                buffer =
+                    HostBuffer::restore(buffer.core(), events.cloned().collect(), pages.collect())
+                        .expect("all pages");
             }
         }
         gone.extend(std::iter::from_fn(|| buffer.pop_last()).map(|(e, cut)| (e.stamp.serial, cut)));

@@ -75,6 +75,9 @@ pub struct Event {
     /// Grows with each event of the lane: the oldest is evicted first.
     pub age: u64,
     pub readiness: Readiness,
+    /// It stands in the saved state, as it was at some time.
+    #[serde(skip)]
+    pub saved: bool,
     parts: Vec<Part>,
     bytes: Vec<u8>,
     /// Which records are here: [`Role`]s of all of them.
@@ -101,6 +104,7 @@ impl Event {
     /// Makes a used event new, keeping its memory where that is not much. What the stamp, the arrival and
     /// the first record set is left.
     pub fn reset(&mut self) {
+        self.saved = false;
         self.parts.clear();
         self.bytes.clear();
         if self.bytes.capacity() > MOST_KEPT {
@@ -182,6 +186,15 @@ impl Event {
             false => Readiness::Settling,
         };
         self.readiness = if self.is_lone() { alone } else { of_syscall };
+    }
+
+    /// Its parts stand within its bytes: what was saved came back from outside.
+    pub fn is_sound(&self) -> bool {
+        self.parts.iter().all(|part| {
+            (part.name as u32) <= part.start
+                && part.start <= part.end
+                && part.end as usize + ROOM.len() <= self.bytes.len()
+        })
     }
 
     pub fn lacks_proctitle(&self) -> bool {

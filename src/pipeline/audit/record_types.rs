@@ -7,8 +7,23 @@
 use serde::{Deserialize, Serialize};
 
 /// A known record type: its place in the table of names. [`RecordType::OTHER`] is any other.
+/// Saved by its number: the table grows from release to release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u16", into = "u16")]
 pub struct RecordType(u16);
+
+impl From<RecordType> for u16 {
+    fn from(kind: RecordType) -> u16 {
+        kind.number().unwrap_or(0)
+    }
+}
+
+impl From<u16> for RecordType {
+    fn from(number: u16) -> RecordType {
+        let place = TABLE.iter().position(|(_, known)| *known == number);
+        place.map_or(RecordType::OTHER, RecordType::of_index)
+    }
+}
 
 impl RecordType {
     /// A type that the table does not know; its name is kept with the record.
@@ -282,6 +297,13 @@ mod tests {
         }
         for none in ["", "A", "SYSCAL", "SYSCALLS"] {
             assert_eq!(short(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn every_type_goes_by_a_number_of_its_own() {
+        for kind in (0..=RecordType::COUNT).map(RecordType::of_index) {
+            assert_eq!(RecordType::from(u16::from(kind)), kind, "{:?}", kind.name());
         }
     }
 

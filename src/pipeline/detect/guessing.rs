@@ -4,7 +4,6 @@
 //! in is told once the address has been silent for [`QUIET_MS`] or its window is over, so that one
 //! story makes one alert.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::alert::{Evidence, Rule};
 use crate::model::logon::LogonActivity;
 use crate::model::settings::Guessing;
-use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp};
+use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp, Tracked};
 
 /// An address that is silent for this long has given up.
 const QUIET_MS: i64 = 60_000;
@@ -27,7 +26,7 @@ const MOST_NAMES: usize = 10;
 const TYPE_LOGON: u32 = 300_201;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Source {
+pub struct Source {
     first: Timestamp,
     newest: Timestamp,
     /// Offset of the input record behind the first failure.
@@ -42,9 +41,10 @@ struct Source {
 }
 
 /// The addresses that failed to log on to one host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guesses {
-    sources: BTreeMap<IpAddr, Source>,
+    pub sources: Tracked<IpAddr, Source>,
+    /// Made from the sources.
     due: Due<IpAddr>,
     /// Addresses that were forgotten because the bound was reached.
     pub dropped: u64,
@@ -79,16 +79,12 @@ impl Guesses {
         if !self.sources.contains_key(&ip) && self.sources.len() >= most {
             self.forget_oldest(&logon.host, rule, tell);
         }
-        let source = self.sources.entry(ip).or_insert_with(|| Source {
-            first: logon.stamp.time,
-            newest: logon.stamp.time,
-            offset,
-            failures: 0,
-            earlier: 0,
-            told: false,
-            names: Vec::new(),
-            evidence: Vec::new(),
-        });
+        if !self.sources.contains_key(&ip) {
+            self.sources.insert(ip, Source::new(logon, offset));
+        }
+        let Some(source) = self.sources.get_mut(&ip) else {
+            return;
+        };
 
         let old = (source.failures > 0).then(|| source.due(rule));
         if source.told && logon.stamp.time.since(source.first) > rule.window_ms {
@@ -124,12 +120,20 @@ impl Guesses {
 
     /// The input has ended.
     pub fn finish(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
-        for (ip, source) in std::mem::take(&mut self.sources) {
+        for (ip, source) in self.sources.take() {
             if !source.told {
                 tell_given_up(&source, ip, host, rule, tell);
             }
         }
         self.due = Due::default();
+    }
+
+    /// The sources were put back from their saved form: when each is due is reckoned anew.
+    pub fn restored(&mut self, rule: &Guessing) {
+        self.due = Due::default();
+        for (ip, source) in self.sources.iter() {
+            self.due.set(*ip, None, source.due(rule));
+        }
     }
 
     fn take_source(&mut self, ip: IpAddr, rule: &Guessing) -> Option<Source> {
@@ -157,6 +161,19 @@ impl Guesses {
 }
 
 impl Source {
+    fn new(logon: &Logon, offset: i64) -> Source {
+        Source {
+            first: logon.stamp.time,
+            newest: logon.stamp.time,
+            offset,
+            failures: 0,
+            earlier: 0,
+            told: false,
+            names: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
     /// A source that never stops is told once a window, and does not hold its first record for ever.
     fn begin_window(&mut self, time: Timestamp, offset: i64) {
         *self = Source {
@@ -351,8 +368,13 @@ mod tests {
                 alerts.push(alert)
             });
             guesses.take(logon, 0, &RULE, 100, &mut |alert| alerts.push(alert));
-            let saved = serde_json::to_vec(&guesses).unwrap();
-            guesses = serde_json::from_slice(&saved).unwrap();
+            let mut restored = Guesses::default();
+            for (ip, source) in guesses.sources.iter() {
+                restored.sources.restore(*ip, source.clone());
+            }
+            restored.restored(&RULE);
+            assert_eq!(restored, guesses);
+            guesses = restored;
         }
         guesses.finish("web01", &RULE, &mut |alert| alerts.push(alert));
         alerts

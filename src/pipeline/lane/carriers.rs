@@ -10,11 +10,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 /// The node that the lines of a carrier name; `None`: they name several.
-type Node = Option<Box<[u8]>>;
+pub type Node = Option<Box<[u8]>>;
 
 #[derive(Default)]
 pub struct Carriers {
     by_name: HashMap<Box<[u8]>, Node, FixedState>,
+    /// Carriers that changed since the last question; `None`: nobody asks. Few: one changes twice at most.
+    touched: Option<Vec<Box<[u8]>>>,
 }
 
 impl Carriers {
@@ -23,11 +25,41 @@ impl Carriers {
         let is_full = self.by_name.len() >= most;
         match self.by_name.get_mut(carrier) {
             Some(known) if known.as_deref() == Some(node) => {}
-            Some(known) => *known = None,
+            Some(None) => {}
+            Some(known) => {
+                *known = None;
+                self.touch(carrier);
+            }
             None if is_full => {}
             None => {
                 self.by_name.insert(carrier.into(), Some(node.into()));
+                self.touch(carrier);
             }
+        }
+    }
+
+    fn touch(&mut self, carrier: &[u8]) {
+        if let Some(touched) = &mut self.touched {
+            touched.push(carrier.into());
+        }
+    }
+
+    /// From now on changes are marked.
+    pub fn track(&mut self) {
+        self.touched = Some(Vec::new());
+    }
+
+    /// Tells what changed since the last question; a carrier is never forgotten.
+    pub fn changes(&mut self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
+        let mut touched = self
+            .touched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default();
+        touched.sort_unstable();
+        touched.dedup();
+        for carrier in touched {
+            each(&carrier, self.node(&carrier));
         }
     }
 
@@ -41,16 +73,9 @@ impl Carriers {
         self.by_name.get(carrier)?.as_deref()
     }
 
-    pub fn save(&self) -> Vec<(&[u8], Option<&[u8]>)> {
-        let all = self.by_name.iter();
-        all.map(|(carrier, node)| (&**carrier, node.as_deref()))
-            .collect()
-    }
-
-    pub fn restore(saved: Vec<(Box<[u8]>, Node)>) -> Carriers {
-        Carriers {
-            by_name: saved.into_iter().collect(),
-        }
+    /// Puts back what was saved.
+    pub fn restore(&mut self, carrier: Box<[u8]>, node: Node) {
+        self.by_name.insert(carrier, node);
     }
 }
 
@@ -61,6 +86,7 @@ mod tests {
     #[test]
     fn a_carrier_of_several_nodes_is_a_relay() {
         let mut carriers = Carriers::default();
+        carriers.track();
         assert_eq!(carriers.node(b"c"), None);
         carriers.names(b"c", b"a", 1);
         carriers.names(b"c", b"a", 1);
@@ -70,6 +96,11 @@ mod tests {
         carriers.names(b"c", b"b", 1);
         carriers.names(b"c", b"a", 1);
         assert_eq!(carriers.node(b"c"), None);
-        assert_eq!(carriers.save(), [(b"c".as_slice(), None)]);
+        let mut changes = Vec::new();
+        carriers
+            .changes(|carrier, node| changes.push((carrier.to_vec(), node.map(<[u8]>::to_vec))));
+        assert_eq!(changes, [(b"c".to_vec(), None)]);
+        carriers.names(b"c", b"d", 1);
+        carriers.changes(|_, _| panic!("nothing has changed"));
     }
 }

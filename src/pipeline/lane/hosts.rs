@@ -1,9 +1,5 @@
 //! The hosts of a lane: their state, by name, and how much of it is open.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
-
 use crate::model::process::Cut;
 use crate::model::settings::{Limits, Waits};
 use crate::model::{Settings, Stamp, Timestamp};
@@ -12,8 +8,11 @@ use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::Guesses;
 use crate::pipeline::state::{Logons, Names, Serials};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::carriers::Carriers;
+use super::keyed;
 
 /// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
 /// most.
@@ -31,8 +30,10 @@ pub enum Pushed {
 }
 
 /// All that a lane remembers of one host.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
+    /// Grows with each host of the lane; never given again. Hosts stand in its order.
+    pub number: u64,
     /// As the lines name it.
     pub bytes: Box<[u8]>,
     /// For people, and for events.
@@ -45,15 +46,21 @@ pub struct Host {
     /// `audit_lost=` as the kernel told it last.
     pub kernel_lost: Option<u32>,
     /// Who carried the newest line that named this host by `node=`.
-    carrier: Box<[u8]>,
+    pub carrier: Box<[u8]>,
     /// That carrier brings lines without a name too.
-    mixed: bool,
+    pub mixed: bool,
     /// Arrival clock at its newest line.
     pub arrived: Timestamp,
     /// Time of the event that went out last. The newest time seen may be a stamp of a wrong clock.
     pub released: Timestamp,
     /// The lane's count of lines at its newest.
-    seen: u64,
+    pub seen: u64,
+    /// It changed since changes were asked for last, otherwise than by a line.
+    pub touched: bool,
+    /// So did its name, its carrier or `mixed`.
+    pub renamed: bool,
+    /// It stands in the saved form.
+    pub saved: bool,
 }
 
 /// Compares names. An empty one points nowhere, and there memcmp of glibc costs a hundred nanoseconds: its
@@ -74,8 +81,13 @@ pub struct Hosts {
         reason = "handed on as they are; an event is large to move"
     )]
     spare: Vec<Box<Event>>,
-    lines: u64,
-    next_age: u64,
+    pub lines: u64,
+    pub next_age: u64,
+    pub next_number: u64,
+    /// Lines when changes were asked for last; `None`: nobody asks.
+    pub asked: Option<u64>,
+    /// Keys of forgotten hosts that somebody who asked has.
+    pub forgotten: Vec<Vec<u8>>,
     open_events: usize,
     open_bytes: usize,
     pub carriers: Carriers,
@@ -92,6 +104,9 @@ impl Hosts {
             spare: Vec::new(),
             lines: 0,
             next_age: 0,
+            next_number: 0,
+            asked: None,
+            forgotten: Vec::new(),
             open_events: 0,
             open_bytes: 0,
             carriers: Carriers::default(),
@@ -100,18 +115,14 @@ impl Hosts {
         }
     }
 
-    pub fn restore(settings: &Settings, all: Vec<Host>) -> Hosts {
-        let mut hosts = Hosts::new(settings);
+    /// Puts saved hosts back, in the order of their numbers.
+    pub fn restore(&mut self, all: impl IntoIterator<Item = Host>) {
         for host in all {
-            hosts.open_events += host.buffer.len();
-            hosts.open_bytes += host.buffer.bytes();
-            hosts.lines = hosts.lines.max(host.seen);
-            let newest = host.buffer.ages().max().map_or(0, |age| age + 1);
-            hosts.next_age = hosts.next_age.max(newest);
-            hosts.by_name.insert(host.bytes.clone(), hosts.all.len());
-            hosts.all.push(host);
+            self.open_events += host.buffer.len();
+            self.open_bytes += host.buffer.bytes();
+            self.by_name.insert(host.bytes.clone(), self.all.len());
+            self.all.push(host);
         }
-        hosts
     }
 
     pub fn len(&self) -> usize {
@@ -128,6 +139,10 @@ impl Hosts {
 
     pub fn iter(&self) -> impl Iterator<Item = &Host> {
         self.all.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Host> {
+        self.all.iter_mut()
     }
 
     pub fn get_mut(&mut self, host: usize) -> &mut Host {
@@ -156,35 +171,54 @@ impl Hosts {
 
     pub fn add(&mut self, name: &[u8]) -> usize {
         let host = self.all.len();
-        self.all.push(Host {
+        let mut added = Host {
+            number: self.next_number,
             bytes: name.into(),
             name: String::from_utf8_lossy(name).into(),
+            touched: true,
+            renamed: true,
             ..Host::default()
-        });
+        };
+        if self.asked.is_some() {
+            keyed::track(&mut added);
+        }
+        self.next_number += 1;
+        self.all.push(added);
         self.by_name.insert(name.into(), host);
         self.last = host;
         host
     }
 
-    /// The hosts that were silent longest, highest number first, so that each can be forgotten without
-    /// moving the next.
+    /// The hosts that were silent longest, in their order.
     pub fn silent_longest(&self, many: usize) -> Vec<usize> {
         let mut hosts: Vec<usize> = (0..self.all.len()).collect();
         let many = many.min(hosts.len());
         if many > 0 && many < hosts.len() {
-            hosts.select_nth_unstable_by_key(many - 1, |&host| self.all[host].seen);
+            hosts.select_nth_unstable_by_key(many - 1, |&host| (self.all[host].seen, host));
         }
         hosts.truncate(many);
-        hosts.sort_unstable_by_key(|&host| std::cmp::Reverse(host));
+        hosts.sort_unstable();
         hosts
     }
 
-    /// Forgets a host that has nothing open.
-    pub fn forget(&mut self, host: usize) {
-        let gone = self.all.swap_remove(host);
-        self.by_name.remove(&gone.bytes);
-        if let Some(moved) = self.all.get(host) {
-            self.by_name.insert(moved.bytes.clone(), host);
+    /// Forgets hosts that have nothing open.
+    pub fn forget(&mut self, hosts: &[usize]) {
+        for &host in hosts {
+            let gone = &mut self.all[host];
+            if self.asked.is_some() {
+                keyed::told(gone, &mut |key| self.forgotten.push(key.bytes()));
+            }
+            self.by_name.remove(&gone.bytes);
+        }
+        let mut at = 0;
+        self.all.retain(|_| {
+            at += 1;
+            hosts.binary_search(&(at - 1)).is_err()
+        });
+        for (at, host) in self.all.iter().enumerate() {
+            if let Some(known) = self.by_name.get_mut(&host.bytes) {
+                *known = at;
+            }
         }
         self.last = 0;
     }
@@ -198,6 +232,7 @@ impl Hosts {
         }
         if !same(&named.carrier, carrier) {
             named.carrier = carrier.into();
+            named.renamed = true;
             named.mixed = self.by_name.contains_key(carrier);
             let most = self.limits.hosts;
             self.carriers.names(carrier, &named.bytes, most);
@@ -209,6 +244,7 @@ impl Hosts {
             return;
         };
         if let Some(event) = self.all[other].buffer.give_up(stamp) {
+            self.all[other].touched = true;
             let (event, _) = self.gone((event, None));
             for (kind, type_name, body) in event.records() {
                 let record = Record {
@@ -240,7 +276,7 @@ impl Hosts {
             return carrier;
         };
         let node = &mut self.all[host];
-        node.mixed = true;
+        node.renamed |= !std::mem::replace(&mut node.mixed, true);
         if node.buffer.knows(stamp) {
             host
         } else {

@@ -25,6 +25,7 @@ impl State {
                     None => self.unnamed_host(input, call),
                 };
                 let host = self.hosts.get_mut(host);
+                host.touched = true;
                 self.stats.kernel_lost(&mut host.kernel_lost, lost);
             }
             None => {}

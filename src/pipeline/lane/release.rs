@@ -20,6 +20,7 @@ use crate::pipeline::state::logons::{Context, Decided};
 
 use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
+use super::keyed;
 use super::trace::Step;
 use super::{Call, State, Stats, alerts};
 
@@ -82,6 +83,7 @@ impl State {
             self.release(host, event, cut, call);
         }
         let (host, desk, mut teller) = self.split(host, true, call);
+        host.touched = true;
         desk.finish(host, &mut teller);
         desk.gaps(host, None, &mut teller);
     }
@@ -90,11 +92,15 @@ impl State {
     pub fn advance_idle(&mut self, host: usize, call: &mut Call<'_>) {
         let now = call.now;
         let (host, desk, mut teller) = self.split(host, true, call);
-        desk.gaps(host, Some(now), &mut teller);
+        if !host.serials.is_whole() {
+            host.touched = true;
+            desk.gaps(host, Some(now), &mut teller);
+        }
         let silent = now.since(host.arrived);
         if silent > 0 && host.buffer.is_empty() {
             let time = host.released.plus(silent);
             desk.advance(host, time, &mut teller);
+            host.touched |= keyed::is_touched(host);
         }
     }
 
@@ -104,6 +110,7 @@ impl State {
         let tell = event.first_offset >= self.told_before;
         let (host, desk, mut teller) = self.split(of, tell, call);
         host.released = event.stamp.time;
+        host.touched = true;
         desk.advance(host, event.stamp.time, &mut teller);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);

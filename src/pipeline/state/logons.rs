@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Principal};
-use crate::model::{Due, EventUid, Logon, Timestamp};
+use crate::model::{Due, EventUid, Logon, Ring, Timestamp, Tracked};
 
 use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
 
 /// Ends of sessions that are remembered.
-const MOST_ENDED: usize = 256;
+pub const MOST_ENDED: usize = 256;
 
 /// Records of a logon that come after it was told (USER_LOGIN after USER_START) come within this.
 const AFTERMATH_MS: i64 = 10_000;
@@ -33,28 +33,33 @@ const TWICE_MS: i64 = 5_000;
 
 /// An open session: what its end must tell again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Session {
+pub struct Session {
     logon: Arc<Logon>,
     /// Grows with each session of the host.
     order: u64,
 }
 
+/// Process id, session number and time of an end.
+pub type Ended = (u32, Option<u32>, Timestamp);
+
 /// Logons in the making and open sessions of one host, by process id.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logons {
     /// An attempt is large, and its neighbours move where one comes or goes.
-    attempts: BTreeMap<u32, Box<Attempt>>,
+    pub attempts: Tracked<u32, Box<Attempt>>,
+    /// Made from the attempts, as what comes next; `by_number` and `by_order` are made from the sessions.
     due: Due<u32>,
     /// Source address and process id of each attempt that has one and was not told.
     by_source: BTreeSet<(IpAddr, u32)>,
-    sessions: BTreeMap<u32, Session>,
+    pub sessions: Tracked<u32, Session>,
     /// Session number and process id of each session.
     by_number: BTreeSet<(Option<u32>, u32)>,
     by_order: BTreeMap<u64, u32>,
     order: u64,
     /// Sessions that ended a short while ago: sshd and PAM each tell the end.
-    ended: VecDeque<(u32, Option<u32>, Timestamp)>,
-    /// When sessions opened a short while ago, and the offset at which reading them again begins.
+    pub ended: Ring<Ended, MOST_ENDED>,
+    /// When sessions opened a short while ago, and the offset at which reading them again begins. Not
+    /// saved: who has the saved form reads nothing again.
     opened: VecDeque<(Timestamp, i64)>,
     /// Attempts and sessions that were let go because a bound was reached.
     pub dropped: u64,
@@ -164,6 +169,20 @@ impl Logons {
         open.map(|attempt| attempt.offset).chain(opened).min()
     }
 
+    /// Attempts and sessions were put back from their saved form: what is made from them is made anew.
+    pub fn restored(&mut self, wait_ms: i64) {
+        for (pid, attempt) in self.attempts.iter() {
+            self.due.set(*pid, None, attempt.due(wait_ms));
+            let untold = attempt.src_ip().filter(|_| !attempt.told);
+            untold.map(|ip| self.by_source.insert((ip, *pid)));
+        }
+        for (pid, Session { logon, order }) in self.sessions.iter() {
+            self.by_number.insert((logon.session, *pid));
+            self.by_order.insert(*order, *pid);
+            self.order = self.order.max(*order);
+        }
+    }
+
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
@@ -271,11 +290,7 @@ impl Logons {
         if session.is_none() && self.has_ended(ended, record.stamp.time) {
             return;
         }
-        if self.ended.len() == MOST_ENDED {
-            self.ended.pop_front();
-        }
-        self.ended
-            .push_back((pid, record.session, record.stamp.time));
+        self.ended.push((pid, record.session, record.stamp.time));
         let mut end = match session {
             Some(Session { logon, .. }) => Logon {
                 duration_ms: Some(record.stamp.time.since(logon.stamp.time)),

@@ -79,9 +79,17 @@ fn run(records: &[Told<'_>], most: usize) -> Vec<Arc<Logon>> {
         logons.take(&record(told), &mut context, &mut |decided| {
             all.push(decided.logon)
         });
-        // The saved form goes on as if nothing had been.
-        let saved = serde_json::to_vec(&logons).unwrap();
-        logons = serde_json::from_slice(&saved).unwrap();
+        // What is saved makes the rest.
+        let mut restored = Logons::default();
+        for (pid, attempt) in logons.attempts.iter() {
+            restored.attempts.restore(*pid, attempt.clone());
+        }
+        for (pid, session) in logons.sessions.iter() {
+            restored.sessions.restore(*pid, session.clone());
+        }
+        restored.ended = logons.ended.clone();
+        restored.restored(10_000);
+        logons = restored;
     }
     logons.finish(&mut context, &mut |decided| all.push(decided.logon));
     all

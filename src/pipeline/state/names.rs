@@ -3,9 +3,7 @@
 //! A RAW log has numbers only; but who logs on is named (`USER_START acct="alice" auid=1102`), and that
 //! name holds for the records after it.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use crate::model::Tracked;
 
 /// More users than this do not log on to one host; what comes after stays a number.
 const MOST: usize = 4096;
@@ -13,9 +11,9 @@ const MOST: usize = 4096;
 /// A longer name is none of an account.
 const MOST_BYTES: usize = 256;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    by_id: BTreeMap<u32, Box<[u8]>>,
+    pub by_id: Tracked<u32, Box<[u8]>>,
 }
 
 impl Names {

@@ -42,7 +42,7 @@ const LOST_TRACK: u32 = 1_024;
 const PATIENCE: i64 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Hole {
+pub struct Hole {
     /// Positions, as [`Serials::newest`].
     from: u64,
     to: u64,
@@ -69,8 +69,12 @@ pub struct Serials {
     /// By how many events the latest one came late.
     lateness: u64,
     strays: u32,
-    /// Oldest first.
+    /// Oldest first, and so by position too. Saved one by one.
+    #[serde(skip)]
     holes: VecDeque<Hole>,
+    /// The holes as they were when changes were asked for last.
+    #[serde(skip)]
+    told: VecDeque<Hole>,
 }
 
 impl Serials {
@@ -98,6 +102,39 @@ impl Serials {
         self.newest += step as u64;
         self.time = self.time.max(stamp.time);
         self.strays = 0;
+    }
+
+    /// Tells the holes that changed since the last question, by their first position; none: it is gone.
+    pub fn changes(&mut self, mut each: impl FnMut(u64, Option<&Hole>)) {
+        if self.told == self.holes {
+            return;
+        }
+        let find =
+            |holes: &VecDeque<Hole>, from| holes.binary_search_by_key(&from, |hole| hole.from);
+        for hole in &self.told {
+            if find(&self.holes, hole.from).is_err() {
+                each(hole.from, None);
+            }
+        }
+        for hole in &self.holes {
+            let known = find(&self.told, hole.from).map(|at| &self.told[at]);
+            if known != Ok(hole) {
+                each(hole.from, Some(hole));
+            }
+        }
+        self.told.clone_from(&self.holes);
+    }
+
+    /// Positions of the holes that somebody who asked has.
+    pub fn told(&self) -> impl Iterator<Item = u64> {
+        self.told.iter().map(|hole| hole.from)
+    }
+
+    /// Puts the saved holes back, in any order.
+    pub fn restore(&mut self, mut holes: Vec<Hole>) {
+        holes.sort_by_key(|hole| hole.from);
+        self.holes = holes.into();
+        self.told.clone_from(&self.holes);
     }
 
     pub fn is_whole(&self) -> bool {

@@ -16,9 +16,16 @@ fn stamp(nth: u64, serial: u32) -> Stamp {
 /// The gaps that these events show, as first, last and number; saved and restored before each.
 fn gaps(events: impl IntoIterator<Item = Stamp>) -> Vec<(u32, u32, u64)> {
     let (mut serials, mut found) = (Serials::default(), Vec::new());
+    let mut holes = std::collections::BTreeMap::new();
     for stamp in events {
+        serials.changes(|from, hole| match hole {
+            Some(hole) => drop(holes.insert(from, hole.clone())),
+            None => assert!(holes.remove(&from).is_some(), "it was told"),
+        });
+        assert!(serials.told().eq(holes.keys().copied()));
         let saved = postcard::to_stdvec(&serials).unwrap();
         serials = postcard::from_bytes(&saved).unwrap();
+        serials.restore(holes.values().rev().cloned().collect());
         serials.see(stamp, Timestamp(0));
         serials.settle(Timestamp(0), WAIT, &mut |gap| found.push(gap));
         assert!(serials.holes.len() <= MOST);

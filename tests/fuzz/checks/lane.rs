@@ -5,12 +5,13 @@
 //! The bytes are lines, one an input record. The first byte can make one something else: 1 lets time
 //! pass, 2 is a change of owner, 3 a flow record, 4 takes what is whole; within a line 5 is a line end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trailhound::model::settings::Limits;
 use trailhound::model::{Input, Kind, OutputKind, Outputs, Settings, Source, Timestamp};
 use trailhound::pipeline::intel::{Builder, IntelSet};
-use trailhound::pipeline::lane::Lane;
+use trailhound::pipeline::lane::{Bookmark, Lane};
 
 const INDICATORS: &[u8] = b"203.0.113.66\nevil.example\nhttp://evil.example/a\n198.51.100.0/24\n";
 
@@ -53,7 +54,8 @@ type Told = Vec<(OutputKind, Vec<u8>, Vec<u8>)>;
 
 fn run(records: &[Vec<u8>], intel: &IntelSet, moves: bool) -> Told {
     let (settings, mut now) = (settings(), Timestamp(1_795_318_668_000));
-    let mut lane = Lane::new(settings.clone());
+    let mut lane = Lane::tracked(settings.clone());
+    let mut saved = BTreeMap::new();
     let mut out = Outputs::new();
     let mut hold = None;
     for (offset, record) in (0..).zip(records) {
@@ -87,10 +89,7 @@ fn run(records: &[Vec<u8>], intel: &IntelSet, moves: bool) -> Told {
             _ => lane.step(now, audit(record), intel, &mut out),
         }
         if moves && (record.first() == Some(&2) || offset % 16 == 15) {
-            lane = match Lane::restore(settings.clone(), &lane.save()) {
-                Ok(lane) => lane,
-                Err(error) => panic!("its own saved form: {error}"),
-            };
+            lane = moved(lane, &settings, &mut saved);
         }
         bounds(&lane, &settings.limits);
         if let (Some(before), Some(now)) = (hold, lane.hold()) {
@@ -105,6 +104,20 @@ fn run(records: &[Vec<u8>], intel: &IntelSet, moves: bool) -> Told {
         (0, 0, None)
     );
     told(&out, records)
+}
+
+/// What changed is saved, and another lane made from all that was.
+fn moved(mut lane: Lane, settings: &Arc<Settings>, saved: &mut BTreeMap<Vec<u8>, Vec<u8>>) -> Lane {
+    lane.changes(&Bookmark::default(), &mut |key, value| match value {
+        Some(value) => drop(saved.insert(key.to_vec(), value.to_vec())),
+        None => assert!(saved.remove(key).is_some(), "a key that was never told"),
+    });
+    let pairs = saved.iter().map(|(key, value)| (&**key, &**value));
+    match Lane::restore(settings.clone(), pairs) {
+        Ok(Some((lane, _))) => lane,
+        Ok(None) => panic!("nothing was saved"),
+        Err(error) => panic!("its own saved form: {error}"),
+    }
 }
 
 fn bounds(lane: &Lane, limits: &Limits) {

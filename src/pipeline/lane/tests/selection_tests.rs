@@ -21,10 +21,12 @@ fn selector(name: &str) -> Selector {
 /// Documents by kind, and the statistics; the lane is saved and restored before each line.
 fn told(settings: Settings, intel: &IntelSet, lines: &[String]) -> (Vec<(Kind, String)>, Stats) {
     let (settings, mut out) = (Arc::new(settings), Outputs::new());
-    let mut lane = Lane::new(settings.clone());
+    let mut lane = Lane::tracked(settings.clone());
+    let mut saved = saved_tests::Saved::default();
     for (offset, line) in lines.iter().enumerate() {
         let stats = lane.stats().clone();
-        lane = Lane::restore(settings.clone(), &lane.save()).unwrap();
+        saved.follow(&mut lane);
+        lane = saved.lane(settings.clone()).unwrap();
         lane.state.stats = stats;
         let input = input(line.as_bytes(), offset as i64);
         lane.step(Timestamp(0), input, intel, &mut out);

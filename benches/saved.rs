@@ -1,0 +1,162 @@
+//! What it costs to keep the saved state of a lane: a lane that tells its changes every 2000 lines (a commit
+//! every 200 ms at 10,000 lines a second) beside one that tells none; and how long a large one takes to begin
+//! again. The figure to hold: 15 % of the throughput.
+
+mod generate;
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+use generate::{Shape, Traffic, traffic};
+use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
+use trailhound::pipeline::intel::IntelSet;
+use trailhound::pipeline::lane::{Bookmark, Lane};
+
+const LINES_OF_A_COMMIT: i64 = 2000;
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings {
+        kinds: Kind::ALL.into_iter().collect(),
+        ..Settings::default()
+    })
+}
+
+fn step(lane: &mut Lane, text: &[u8], time: i64, offset: i64, out: &mut Outputs) {
+    let input = Input {
+        source: Source::Audit,
+        value: text,
+        key: None,
+        host: None,
+        offset,
+    };
+    lane.step(Timestamp(time), input, &IntelSet::default(), out);
+}
+
+/// Bytes of the outputs and of the changes.
+fn run(made: &Traffic, mut lane: Lane, out: &mut Outputs) -> usize {
+    let mut written = 0;
+    for (offset, line) in (0..).zip(&made.lines) {
+        step(&mut lane, &line.text, line.time, offset, out);
+        if offset % LINES_OF_A_COMMIT == LINES_OF_A_COMMIT - 1 {
+            written += out.bytes();
+            out.clear();
+            let bookmark = Bookmark {
+                next: offset + 1,
+                ..Bookmark::default()
+            };
+            lane.changes(&bookmark, &mut |key, value| {
+                written += key.len() + value.map_or(0, <[u8]>::len);
+            });
+        }
+    }
+    out.clear();
+    written
+}
+
+fn saving(criterion: &mut Criterion) {
+    let (settings, mut out) = (settings(), Outputs::new());
+    let mut group = criterion.benchmark_group("saving");
+    for hosts in [1, 100, 1000] {
+        let made = traffic(Shape {
+            events: 40_000,
+            hosts,
+            eoe: true,
+        });
+        group.throughput(Throughput::Elements(made.lines.len() as u64));
+        group.bench_function(BenchmarkId::new("none", hosts), |b| {
+            b.iter(|| black_box(run(&made, Lane::new(settings.clone()), &mut out)));
+        });
+        group.bench_function(BenchmarkId::new("each_commit", hosts), |b| {
+            b.iter(|| black_box(run(&made, Lane::tracked(settings.clone()), &mut out)));
+        });
+    }
+    group.finish();
+}
+
+/// The state of 100 hosts: 100,000 sessions, and more than 10,000 events that are open.
+fn large() -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let (mut lane, mut out) = (Lane::tracked(settings()), Outputs::new());
+    let mut offset = 0;
+    let mut take = |lane: &mut Lane, line: String| {
+        offset += 1;
+        step(lane, line.as_bytes(), 0, offset, &mut out);
+        out.clear();
+    };
+    for host in 0..100 {
+        for n in 0..1000 {
+            let (ms, pid) = (n * 2, 1000 + n);
+            let stamp = |more: i64| {
+                format!(
+                    "{}.{:03}:{}",
+                    1_795_318_668 + ms / 1000,
+                    ms % 1000,
+                    2 * n + more
+                )
+            };
+            let who = "acct=\"deploy\" exe=\"/usr/sbin/sshd\" hostname=203.0.113.66 addr=203.0.113.66 terminal=ssh";
+            take(
+                &mut lane,
+                format!(
+                    "node=web{host} type=USER_AUTH msg=audit({}): pid={pid} uid=0 auid=4294967295 ses=4294967295 msg='op=PAM:authentication {who} res=success'",
+                    stamp(1)
+                ),
+            );
+            take(
+                &mut lane,
+                format!(
+                    "node=web{host} type=USER_START msg=audit({}): pid={pid} uid=0 auid=1101 ses={n} msg='op=PAM:session_open {who} res=success'",
+                    stamp(2)
+                ),
+            );
+        }
+        for n in 0..200 {
+            take(
+                &mut lane,
+                format!(
+                    "node=web{host} type=SYSCALL msg=audit(1795318671.{n:03}:{}): arch=c000003e syscall=59 success=yes exit=0 a0=1 items=2 ppid=7 pid=8 auid=1000 uid=0 gid=0 euid=0 tty=pts0 ses=3 comm=\"id\" exe=\"/usr/bin/id\" key=\"exec\"",
+                    9000 + n
+                ),
+            );
+        }
+    }
+    assert!(
+        lane.open_events() >= 10_000,
+        "{} open events",
+        lane.open_events()
+    );
+    let mut pairs = BTreeMap::new();
+    lane.changes(&Bookmark::default(), &mut |key, value| {
+        value.map(|value| pairs.insert(key.to_vec(), value.to_vec()));
+    });
+    pairs
+}
+
+fn restoring(criterion: &mut Criterion) {
+    let (settings, pairs) = (settings(), large());
+    assert!(pairs.len() >= 110_000, "{} records", pairs.len());
+    let bytes: usize = pairs
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    println!("{} records of state, {bytes} bytes", pairs.len());
+    criterion.bench_function("restoring/100_000_sessions", |b| {
+        b.iter(|| {
+            let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
+            black_box(Lane::restore(settings.clone(), pairs).is_ok())
+        });
+    });
+}
+
+criterion_group! {
+    name = saved;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    targets = saving, restoring
+}
+criterion_main!(saved);

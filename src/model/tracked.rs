@@ -1,0 +1,184 @@
+//! A map that can say which of its keys changed since it was asked last.
+//!
+//! Place in the flow: the state of a lane that is saved key by key stands in such maps. A change costs a
+//! mark; nothing is serialised and nothing compared before somebody asks. What came and went between two
+//! questions is not told: nobody has it. Where nobody ever asks ([`Tracked::track`]), there are no marks.
+
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked<K, V> {
+    map: BTreeMap<K, V>,
+    /// Keys touched since the last question, and whether each was there then. `None`: nobody asks.
+    touched: Option<BTreeMap<K, bool>>,
+}
+
+impl<K: Ord + Copy, V> Tracked<K, V> {
+    /// From now on changes are marked. What is here already counts as told.
+    pub fn track(&mut self) {
+        self.touched = Some(BTreeMap::new());
+    }
+
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    /// For changing it: it counts as changed.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let value = self.map.get_mut(key)?;
+        if let Some(touched) = &mut self.touched {
+            touched.entry(*key).or_insert(true);
+        }
+        Some(value)
+    }
+
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let old = self.map.insert(key, value);
+        self.touch(key, old.is_some());
+        old
+    }
+
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let old = self.map.remove(key)?;
+        self.touch(*key, true);
+        Some(old)
+    }
+
+    /// Empties it.
+    pub fn take(&mut self) -> BTreeMap<K, V> {
+        let all = std::mem::take(&mut self.map);
+        all.keys().for_each(|key| self.touch(*key, true));
+        all
+    }
+
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.map.contains_key(key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.map.values()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.map.iter()
+    }
+
+    /// Puts back what was saved: no change.
+    pub fn restore(&mut self, key: K, value: V) {
+        self.map.insert(key, value);
+    }
+
+    /// Tells every key that changed since the last question, with its value; none: it is gone.
+    pub fn changes(&mut self, mut each: impl FnMut(K, Option<&V>)) {
+        for (key, was_there) in self.touched.iter_mut().flat_map(std::mem::take) {
+            let value = self.map.get(&key);
+            if was_there || value.is_some() {
+                each(key, value);
+            }
+        }
+    }
+
+    /// Whether there may be changes to tell.
+    pub fn is_touched(&self) -> bool {
+        self.touched
+            .as_ref()
+            .is_some_and(|touched| !touched.is_empty())
+    }
+
+    /// Every key that somebody who asked has: all of these are to be forgotten with the map.
+    pub fn told(&self) -> impl Iterator<Item = K> {
+        let touched = self.touched.iter().flatten();
+        let told_and_touched = touched.clone().filter(|(_, was_there)| **was_there);
+        let untouched = self.map.keys().filter(|key| {
+            let touched = self.touched.as_ref();
+            touched.is_none_or(|touched| !touched.contains_key(key))
+        });
+        told_and_touched
+            .map(|(key, _)| *key)
+            .chain(untouched.copied())
+    }
+
+    fn touch(&mut self, key: K, was_there: bool) {
+        if let Some(touched) = &mut self.touched {
+            touched.entry(key).or_insert(was_there);
+        }
+    }
+}
+
+impl<K, V> Default for Tracked<K, V> {
+    fn default() -> Tracked<K, V> {
+        Tracked {
+            map: BTreeMap::new(),
+            touched: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(map: &mut Tracked<u8, u8>) -> Vec<(u8, Option<u8>)> {
+        let mut all = Vec::new();
+        map.changes(|key, value| all.push((key, value.copied())));
+        all
+    }
+
+    #[test]
+    fn only_what_changed_is_told_and_what_came_and_went_is_not() {
+        let mut map = Tracked::default();
+        map.insert(9, 9);
+        map.track();
+        map.insert(1, 10);
+        map.insert(2, 20);
+        map.remove(&2);
+        map.remove(&3);
+        assert_eq!(asked(&mut map), [(1, Some(10))]);
+        assert_eq!(asked(&mut map), []);
+        *map.get_mut(&1).unwrap() = 11;
+        map.remove(&9);
+        assert_eq!(map.told().collect::<Vec<_>>(), [1, 9]);
+        assert_eq!(asked(&mut map), [(1, Some(11)), (9, None)]);
+        map.remove(&1);
+        map.insert(1, 12);
+        map.insert(4, 1);
+        assert_eq!(map.told().collect::<Vec<_>>(), [1]);
+        map.take();
+        assert_eq!(asked(&mut map), [(1, None)]);
+    }
+
+    proptest::proptest! {
+        /// Whoever takes over what is told has the map, and never a key to remove that they have not.
+        #[test]
+        fn a_follower_has_the_same(steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..9), 0..200)) {
+            let (mut map, mut follower) = (Tracked::default(), BTreeMap::new());
+            map.track();
+            for (what, key, value) in steps {
+                match what {
+                    0 => { map.insert(key, value); }
+                    1 => { map.remove(&key); }
+                    2 => { if let Some(known) = map.get_mut(&key) { *known = value; } }
+                    _ => {
+                        let told: std::collections::BTreeSet<u8> = map.told().collect();
+                        proptest::prop_assert_eq!(told, follower.keys().copied().collect());
+                        let mut unknown = None;
+                        map.changes(|key, value| match value {
+                            Some(value) => { follower.insert(key, *value); }
+                            None => if follower.remove(&key).is_none() { unknown = Some(key); }
+                        });
+                        proptest::prop_assert_eq!(unknown, None);
+                        proptest::prop_assert_eq!(&map.map, &follower);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Tests of the saved form: what is written when, and what is refused.
+
+use std::collections::BTreeMap;
+
+use super::super::keyed::Key;
+use super::super::saved::VERSION;
+use super::*;
+
+/// The last value of each key.
+#[derive(Default)]
+pub struct Saved {
+    pub pairs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Of the last time: keys that were written, and that are gone.
+    written: Vec<Vec<u8>>,
+    gone: usize,
+}
+
+impl Saved {
+    pub fn follow(&mut self, lane: &mut Lane) {
+        (self.written, self.gone) = (Vec::new(), 0);
+        lane.changes(&Bookmark::default(), &mut |key, value| match value {
+            Some(value) => {
+                assert!(!self.written.contains(&key.to_vec()), "told once");
+                self.written.push(key.to_vec());
+                self.pairs.insert(key.to_vec(), value.to_vec());
+            }
+            None => {
+                self.gone += 1;
+                assert!(self.pairs.remove(key).is_some(), "it was told before");
+            }
+        });
+    }
+
+    pub fn lane(&self, settings: Arc<Settings>) -> Result<Lane, RestoreError> {
+        let pairs = self.pairs.iter().rev();
+        let pairs = pairs.map(|(key, value)| (&**key, &**value));
+        let restored = Lane::restore(settings, pairs)?;
+        Ok(restored.expect("something was saved").0)
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        let key = |bytes: &Vec<u8>| postcard::take_from_bytes::<Key>(bytes).unwrap().0;
+        let kind = |key: Key| match key {
+            Key::Lane => "lane",
+            Key::Host(_) => "host",
+            Key::HostName(_) => "name",
+            Key::Event(..) => "event",
+            Key::Released(..) => "released",
+            Key::Session(..) => "session",
+            Key::Attempt(..) => "attempt",
+            Key::UserName(..) => "user",
+            Key::Ended(..) => "ended",
+            Key::Carrier(_) => "carrier",
+            _ => "other",
+        };
+        self.written.iter().map(|bytes| kind(key(bytes))).collect()
+    }
+}
+
+struct Told {
+    lane: Lane,
+    saved: Saved,
+    offset: i64,
+}
+
+impl Told {
+    fn new() -> Told {
+        Told {
+            lane: Lane::tracked(settings()),
+            saved: Saved::default(),
+            offset: 0,
+        }
+    }
+
+    /// Takes lines and tells which kinds of records are written then, and how many are gone.
+    fn after(&mut self, lines: &[String]) -> (Vec<&'static str>, usize) {
+        for line in lines {
+            let input = input(line.as_bytes(), self.offset);
+            self.lane.step(
+                Timestamp(0),
+                input,
+                &IntelSet::default(),
+                &mut Outputs::new(),
+            );
+            self.offset += 1;
+        }
+        self.saved.follow(&mut self.lane);
+        (self.saved.kinds(), self.saved.gone)
+    }
+}
+
+#[test]
+fn only_what_changed_is_written_and_what_came_and_went_never() {
+    let mut told = Told::new();
+    let (first, second) = (program_start("web01", 1), program_start("web02", 2));
+    // A whole event leaves no trace but the clocks of its host.
+    assert_eq!(
+        told.after(&first),
+        (vec!["carrier", "name", "host", "released", "lane"], 0)
+    );
+    assert_eq!(
+        told.after(&second[..2]),
+        (vec!["carrier", "name", "host", "event", "lane"], 0)
+    );
+    assert_eq!(told.after(&[]), (vec!["lane"], 0));
+    assert_eq!(
+        told.after(&second[2..3]),
+        (vec!["host", "event", "lane"], 0)
+    );
+    assert_eq!(
+        told.after(&second[3..]),
+        (vec!["host", "released", "lane"], 1)
+    );
+    let opened = logon(500, 100, true);
+    let (kinds, gone) = told.after(&opened);
+    assert_eq!(gone, 0);
+    assert_eq!(
+        kinds,
+        ["name", "host", "event", "event", "lane"],
+        "they settle"
+    );
+}
+
+#[test]
+fn a_session_is_written_once_and_goes_with_its_end() {
+    let mut told = Told::new();
+    let end = |serial: u64| {
+        format!(
+            "type=USER_END msg=audit({}.000:{serial}): pid=500 uid=0 auid=1101 ses=38 msg='op=PAM:session_close acct=\"deploy\" exe=\"/usr/sbin/sshd\" res=success'",
+            1_700_000_000 + serial
+        )
+    };
+    let later: Vec<String> = (0..140)
+        .flat_map(|n| program_start("key01", 20_000 + n))
+        .collect();
+    told.after(&logon(500, 100, true));
+    let (kinds, _) = told.after(&later);
+    let count = |kinds: &[&str], kind| kinds.iter().filter(|other| **other == kind).count();
+    assert_eq!(
+        (
+            count(&kinds, "session"),
+            count(&kinds, "user"),
+            count(&kinds, "attempt")
+        ),
+        (1, 1, 0)
+    );
+    assert_eq!(count(&kinds, "released"), 9, "128 stamps, in pages");
+    let (kinds, _) = told.after(&program_start("key01", 20_700));
+    assert_eq!(
+        (count(&kinds, "session"), count(&kinds, "released")),
+        (0, 1)
+    );
+    told.after(&[end(300)]);
+    let later: Vec<String> = (0..140)
+        .flat_map(|n| program_start("key01", 50_000 + n))
+        .collect();
+    let (kinds, gone) = told.after(&later);
+    assert_eq!(
+        (count(&kinds, "ended"), gone),
+        (1, 2),
+        "the session, and the open event of its end"
+    );
+}
+
+#[test]
+fn a_host_that_is_forgotten_leaves_nothing_behind() {
+    let mut bounded = Settings::clone(&settings());
+    bounded.limits.hosts = 2;
+    let mut told = Told::new();
+    told.lane = Lane::tracked(Arc::new(bounded.clone()));
+    told.after(&logon(500, 100, true).map_hosts("web01"));
+    let later: Vec<String> = (0..200)
+        .flat_map(|n| program_start("web01", 300 + n))
+        .collect();
+    told.after(&later);
+    for n in 2..9 {
+        told.after(&program_start(&format!("web0{n}"), 900 + n));
+        told.saved
+            .lane(Arc::new(bounded.clone()))
+            .expect("whole hosts");
+    }
+    let hosts = told
+        .saved
+        .pairs
+        .keys()
+        .filter_map(|key| postcard::from_bytes::<Key>(key).unwrap().host());
+    let hosts: std::collections::BTreeSet<u64> = hosts.collect();
+    assert!(hosts.len() <= 2 && !hosts.contains(&0), "{hosts:?}");
+}
+
+trait MapHosts {
+    fn map_hosts(self, node: &str) -> Vec<String>;
+}
+
+impl MapHosts for Vec<String> {
+    fn map_hosts(self, node: &str) -> Vec<String> {
+        self.iter()
+            .map(|line| format!("node={node} {line}"))
+            .collect()
+    }
+}
+
+#[test]
+fn a_value_that_is_too_long_for_a_record_is_cut_and_grows_and_goes() {
+    let mut told = Told::new();
+    let lines = program_start("web01", 1);
+    let long = |n: usize| {
+        lines[1].replace(
+            "argc=2",
+            &format!("argc=9000{n} a{n}=\"{}\"", "x".repeat(30_000)),
+        )
+    };
+    let mut goes_on = |lines: &[String]| {
+        told.after(lines);
+        assert!(
+            told.saved
+                .pairs
+                .values()
+                .all(|value| value.len() < 300 << 10)
+        );
+        told.lane = told.saved.lane(settings()).unwrap();
+        (told.saved.pairs.len(), told.lane.open_bytes())
+    };
+    let small = goes_on(&lines[..1]).0;
+    let (many, bytes) = goes_on(&(10..40).map(long).collect::<Vec<_>>());
+    assert_eq!((many, bytes > 900_000), (small + 3, true));
+    let (more, _) = goes_on(&(40..60).map(long).collect::<Vec<_>>());
+    assert!(more > many);
+    // It times out.
+    let later: Vec<String> = (0..140)
+        .flat_map(|n| program_start("web01", 90_000 + n))
+        .collect();
+    assert_eq!(
+        goes_on(&later),
+        (small + 9, 0),
+        "nine pages of stamps and a hole, and no event"
+    );
+}
+
+#[test]
+fn another_version_and_damaged_records_are_refused() {
+    let mut told = Told::new();
+    told.after(&program_start("web01", 1)[..2]);
+    let saved = &mut told.saved;
+    assert!(saved.lane(settings()).is_ok());
+    let (key, value) = saved.pairs.pop_last().unwrap();
+    let refused = |saved: &Saved| saved.lane(settings()).err();
+    for (wrong, error) in [
+        (vec![VERSION + 1, 0], RestoreError::Version(VERSION + 1)),
+        (
+            vec![],
+            RestoreError::Damaged("a record without a version".into()),
+        ),
+    ] {
+        saved.pairs.insert(key.clone(), wrong);
+        assert_eq!(refused(saved), Some(error));
+    }
+    for end in 1..value.len() {
+        saved.pairs.insert(key.clone(), value[..end].to_vec());
+        assert!(matches!(refused(saved), Some(RestoreError::Damaged(_))));
+    }
+    saved.pairs.remove(&key);
+    let (key, _) = saved.pairs.pop_first().unwrap();
+    assert_eq!(key, Key::Lane.bytes());
+    assert!(matches!(refused(saved), Some(RestoreError::Damaged(_))));
+    assert!(Lane::restore(settings(), []).unwrap().is_none());
+}
+
+proptest::proptest! {
+    /// What comes back from outside may be anything.
+    #[test]
+    fn any_bytes_are_taken_or_refused(changes in proptest::collection::vec((0usize..99, 0usize..400, proptest::prelude::any::<u8>()), 1..6)) {
+        let mut told = Told::new();
+        told.after(&logon(500, 100, true));
+        told.after(&program_start("web01", 1)[..3]);
+        let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = told.saved.pairs.into_iter().collect();
+        for (pair, at, byte) in changes {
+            let many = pairs.len();
+            let (key, value) = &mut pairs[pair % many];
+            let at = at % (key.len() + value.len());
+            match at.checked_sub(key.len()) {
+                Some(at) => value[at] = byte,
+                None => key[at] = byte,
+            }
+        }
+        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
+        let _ = Lane::restore(settings(), pairs);
+    }
+}

@@ -1,0 +1,131 @@
+//! The topics of the state: how they must be, and whether they are.
+//!
+//! Place in the flow: beside topics.rs, at start and in `check-config --connect`. The state of the lane of
+//! an input's partition stands in the partition of the same number, so there must be as many; and only a
+//! topic that is compacted, and nothing but compacted, keeps the last value of each key for ever. It
+//! refuses to change a topic that is there.
+
+use std::collections::BTreeMap;
+
+use rdkafka::admin::{NewTopic, TopicReplication};
+
+use super::topics::{Report, Settings};
+use crate::config::Config;
+
+/// A topic that takes less cannot hold a record of the state, which is up to 256 KiB long.
+const LEAST_BYTES: usize = 512 << 10;
+
+/// As they are made. A segment is compacted only once it is closed, so small ones keep short what a lane
+/// reads at its beginning.
+const MADE: [(&str, &str); 4] = [
+    ("cleanup.policy", "compact"),
+    ("segment.bytes", "33554432"),
+    ("segment.ms", "3600000"),
+    ("min.cleanable.dirty.ratio", "0.1"),
+];
+
+/// Each topic of the state with its input.
+pub fn pairs(config: &Config) -> impl Iterator<Item = (&str, &str)> {
+    let topics = &config.topics;
+    [
+        (&topics.audit_state, &topics.audit_in),
+        (&topics.flow_state, &topics.flow_in),
+    ]
+    .into_iter()
+    .filter_map(|(state, input)| Some((state.as_deref()?, input.as_deref()?)))
+}
+
+/// The input whose state stands in this topic.
+pub fn input_of<'c>(config: &'c Config, state: &str) -> Option<&'c str> {
+    let mut pairs = pairs(config);
+    pairs
+        .find(|(name, _)| *name == state)
+        .map(|(_, input)| input)
+}
+
+/// A topic that is to be made.
+pub fn new<'n>(config: &Config, report: &Report, name: &'n str, input: &str) -> NewTopic<'n> {
+    let partitions = report
+        .partitions(input)
+        .and_then(|count| i32::try_from(count).ok());
+    let partitions = partitions.unwrap_or(config.kafka.partitions);
+    let replication = TopicReplication::Fixed(config.kafka.replication);
+    let topic = NewTopic::new(name, partitions, replication);
+    MADE.iter()
+        .fold(topic, |topic, (key, value)| topic.set(key, value))
+}
+
+/// What is wrong with those that are there, and what to do about it.
+pub fn unfit(
+    config: &Config,
+    report: &Report,
+    settings: &BTreeMap<String, Settings>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, input) in pairs(config) {
+        let (Some(has), Some(needs)) = (report.partitions(name), report.partitions(input)) else {
+            continue;
+        };
+        if has < needs {
+            wrong.push(format!(
+                "topic '{name}' has {has} partitions and its input '{input}' has {needs}: \
+                 kafka-topics.sh --alter --topic {name} --partitions {needs}"
+            ));
+        }
+        let Some(settings) = settings.get(name) else {
+            continue;
+        };
+        let policy = settings.get("cleanup.policy").map_or("", String::as_str);
+        if policy != "compact" {
+            wrong.push(format!(
+                "topic '{name}' has cleanup.policy={policy}, and would lose the state of the lanes: \
+                 kafka-configs.sh --alter --entity-type topics --entity-name {name} \
+                 --add-config cleanup.policy=compact"
+            ));
+        }
+        let most = settings
+            .get("max.message.bytes")
+            .and_then(|most| most.parse().ok());
+        if let Some(most) = most.filter(|most: &usize| *most < LEAST_BYTES) {
+            wrong.push(format!(
+                "topic '{name}' has max.message.bytes={most}; a record of the state needs {LEAST_BYTES}"
+            ));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Beside, parse};
+
+    #[test]
+    fn what_would_lose_state_is_told_with_what_to_do() {
+        let text =
+            "[kafka]\nbootstrap_servers = \"a:1\"\ngroup = \"g\"\n[topics]\nflow_in = false\n";
+        let config = parse("t.toml", text, Path::new(""), &Beside::default()).unwrap();
+        assert_eq!(
+            pairs(&config).collect::<Vec<_>>(),
+            [("g.state", "audit.raw")]
+        );
+        let told = |partitions, policy: &str, most: &str| {
+            let report = Report {
+                present: vec![("audit.raw".into(), 8), ("g.state".into(), partitions)],
+                ..Report::default()
+            };
+            let pairs = [("cleanup.policy", policy), ("max.message.bytes", most)];
+            let settings = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let settings = BTreeMap::from([("g.state".to_owned(), settings.into())]);
+            unfit(&config, &report, &settings).join("\n")
+        };
+        assert_eq!(told(8, "compact", "1048588"), "");
+        assert_eq!(told(9, "compact", "1048588"), "");
+        assert!(told(4, "compact", "1048588").contains("--topic g.state --partitions 8"));
+        assert!(told(8, "delete", "1048588").contains("--add-config cleanup.policy=compact"));
+        assert!(told(8, "compact,delete", "1048588").contains("cleanup.policy=compact,delete"));
+        assert!(told(8, "compact", "6000").contains("max.message.bytes=6000"));
+    }
+}
