@@ -98,6 +98,8 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
     let mut config = with_properties(base(kafka), kafka);
     config
         .set("group.id", &kafka.group)
+        // The end of a partition is told as soon as it is reached.
+        .set("fetch.wait.max.ms", "10")
         .set(ISOLATION, isolation)
         .set(RESET, "earliest")
         .set("enable.auto.commit", "false")

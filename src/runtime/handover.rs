@@ -10,12 +10,13 @@
 //! what an owner before has committed; a state of another offset than the committed one is another's.
 //! It refuses to commit what was lost.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
@@ -27,13 +28,16 @@ use super::seat::Seat;
 use super::worker::{Key, Worker, WorkerError};
 use crate::config::Delivery;
 use crate::model::Source;
-use crate::pipeline::lane::Lane;
+use crate::pipeline::lane::{self, Lane};
 
 /// Longest wait for the brokers while the client waits for our answer; then it is tried again.
 const ASK: Duration = Duration::from_secs(5);
 /// Longest wait for acknowledgements at a revocation. What is not acknowledged by then is not
 /// committed, and the next owner tells it again.
 const HAND_OVER: Duration = Duration::from_secs(20);
+
+/// Within this all brokers know of a topic that was made.
+const LEARN: Duration = Duration::from_secs(30);
 
 /// A partition, what was committed for it, and its low and high watermark.
 struct Found {
@@ -42,6 +46,9 @@ struct Found {
     beside: Beside,
     watermarks: (i64, i64),
 }
+
+/// Lanes whose state is of another offset than the committed one, with both.
+pub(super) type Doubts = BTreeMap<Key, (Option<i64>, Option<i64>)>;
 
 /// A seat, and where the consumer reads on for it; `None`: at the first record there is.
 pub(super) type Beginning = (Key, Seat, Option<Offset>);
@@ -179,7 +186,9 @@ impl Worker {
         let Some(states) = self.states(partitions)? else {
             return Ok(false);
         };
-        let seats = self.beginnings(partitions, states)?;
+        let Some(seats) = self.beginnings(partitions, states)? else {
+            return Ok(false);
+        };
         let mut list = TopicPartitionList::with_capacity(seats.len());
         for (key, _, from) in &seats {
             let mut entry = list.add_partition(&self.topics[key.0].1, key.1);
@@ -207,17 +216,26 @@ impl Worker {
     }
 
     /// A seat for each partition, as the last commit left it.
+    /// `None`: state and offsets differ, and are to be read once more.
     pub(super) fn beginnings(
-        &self,
+        &mut self,
         partitions: &[Named],
         mut states: States,
-    ) -> Result<Vec<Beginning>, WorkerError> {
+    ) -> Result<Option<Vec<Beginning>>, WorkerError> {
         let found = self.look_up(partitions)?;
+        // Whoever was stopped between the two reads may have an old state beside a new offset.
+        let doubts = doubts(&found, &states);
+        if !doubts.is_empty() && doubts != self.doubts {
+            self.doubts = doubts;
+            return Ok(None);
+        }
+        self.doubts = Doubts::new();
         let begin = |found: Found| match states.remove(&found.key) {
             Some((topic, pairs)) => self.begin_with_state(found, topic, &pairs),
             None => Ok(self.begin_without_state(found)),
         };
-        found.into_iter().map(begin).collect()
+        let seats: Result<_, _> = found.into_iter().map(begin).collect();
+        seats.map(Some)
     }
 
     /// The state of the lanes of these partitions, which a thread of its own reads; `None`: not yet.
@@ -235,7 +253,17 @@ impl Worker {
             }
         };
         match reading.end() {
-            Ok(states) => Ok(Some(states?)),
+            Ok(Err(error)) if is_not_there(&error) => {
+                let since = *self.no_state_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > LEARN {
+                    return Err(WorkerError::NoState(error));
+                }
+                Err(error.into())
+            }
+            Ok(states) => {
+                self.no_state_since = None;
+                Ok(Some(states?))
+            }
             Err(reading) => {
                 self.reading = Some(reading);
                 Ok(None)
@@ -422,6 +450,30 @@ impl Worker {
             .filter_map(|(name, partition)| Some((topic(name)?, *partition)))
             .collect()
     }
+}
+
+fn doubts(found: &[Found], states: &States) -> Doubts {
+    let mut doubts = Doubts::new();
+    for found in found {
+        let Some((_, pairs)) = states.get(&found.key) else {
+            continue;
+        };
+        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
+        let state_of = lane::bookmark(pairs).map(|bookmark| bookmark.next);
+        let begins = state_of.is_none() && found.beside != Beside::State;
+        if state_of != found.committed && !begins {
+            doubts.insert(found.key, (state_of, found.committed));
+        }
+    }
+    doubts
+}
+
+/// The brokers do not know the topic, or the partition.
+fn is_not_there(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
+    )
 }
 
 /// The metadata of a committed offset. Anybody can commit any bytes; the client's accessor panics on

@@ -112,10 +112,10 @@ impl Reader {
     /// All of the state of one lane.
     pub fn read(&self, topic: &str, partition: i32) -> Result<Pairs, KafkaError> {
         let began = Instant::now();
-        let many = self.wait_for_open_transactions(topic, partition)?;
+        let span = self.wait_for_open_transactions(topic, partition)?;
         let metrics = &self.shared.metrics;
         metrics.restoring_lanes.inc();
-        let read = self.to_the_end(topic, partition, many);
+        let read = self.to_the_end(topic, partition, span);
         metrics.restoring_lanes.dec();
         let (pairs, records) = read?;
         metrics
@@ -133,29 +133,33 @@ impl Reader {
         Ok(pairs)
     }
 
-    /// Gives about how many records there are.
-    fn wait_for_open_transactions(&self, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+    /// Gives the first offset and the one after the last.
+    fn wait_for_open_transactions(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(i64, i64), KafkaError> {
         let (low, high) = self.all.fetch_watermarks(topic, partition, ASK)?;
         let began = Instant::now();
         let mut fenced = false;
         loop {
             let (_, stable) = self.committed.fetch_watermarks(topic, partition, ASK)?;
             if stable >= high {
-                return Ok(high - low);
+                return Ok((low, high));
             }
             if began.elapsed() > OPEN {
                 return Err(timed_out());
             }
             if began.elapsed() > ENDING && !fenced {
                 fenced = true;
-                self.fence_owner(topic, partition, stable - low)?;
+                self.fence_owner(topic, partition, (low, stable))?;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    fn fence_owner(&self, topic: &str, partition: i32, many: i64) -> Result<(), KafkaError> {
-        let (pairs, _) = self.to_the_end(topic, partition, many)?;
+    fn fence_owner(&self, topic: &str, partition: i32, span: (i64, i64)) -> Result<(), KafkaError> {
+        let (pairs, _) = self.to_the_end(topic, partition, span)?;
         let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
         let Some(owner) = lane::bookmark(pairs).map(|bookmark| bookmark.writer) else {
             tracing::info!(
@@ -180,12 +184,15 @@ impl Reader {
         &self,
         topic: &str,
         partition: i32,
-        many: i64,
+        span: (i64, i64),
     ) -> Result<(Pairs, u64), KafkaError> {
+        if span.0 == span.1 {
+            return Ok((Pairs::new(), 0));
+        }
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Beginning)?;
         self.committed.assign(&list)?;
-        let read = self.poll_to_the_end(topic, partition, many);
+        let read = self.poll_to_the_end(topic, partition, span);
         self.committed.unassign()?;
         read
     }
@@ -194,12 +201,14 @@ impl Reader {
         &self,
         topic: &str,
         partition: i32,
-        many: i64,
+        (low, high): (i64, i64),
     ) -> Result<(Pairs, u64), KafkaError> {
         let (mut pairs, mut records) = (Pairs::new(), 0);
         let (mut told, mut heard) = (Instant::now(), Instant::now());
         loop {
             match self.committed.poll(Duration::from_millis(100)) {
+                // Written since: by another owner, if this one is none any more.
+                Some(Ok(message)) if message.offset() >= high => return Ok((pairs, records)),
                 Some(Ok(message)) => {
                     heard = Instant::now();
                     records += 1;
@@ -210,7 +219,9 @@ impl Reader {
                         None => drop(pairs.remove(key)),
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok((pairs, records)),
+                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => {
+                    return Ok((pairs, records));
+                }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
                 Some(Err(error)) => tracing::debug!(%error, "reading state"),
                 None => {}
@@ -224,7 +235,7 @@ impl Reader {
                     topic,
                     partition,
                     records,
-                    of_about = many,
+                    of_about = high - low,
                     "reading the state of a lane"
                 );
             }

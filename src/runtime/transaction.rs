@@ -176,14 +176,15 @@ impl Worker {
 
     fn rewind_to_committed(&mut self, names: &[(String, i32)]) -> Result<(), WorkerError> {
         let began = Instant::now();
-        let states = loop {
-            match self.states(names)? {
-                Some(states) => break states,
-                None => self.wait_in_order(began)?,
+        let seats = loop {
+            if let Some(states) = self.states(names)?
+                && let Some(seats) = self.beginnings(names, states)?
+            {
+                break seats;
             }
+            self.wait_in_order(began)?;
             std::thread::sleep(Duration::from_millis(2));
         };
-        let seats = self.beginnings(names, states)?;
         let mut list = TopicPartitionList::with_capacity(seats.len());
         for (key, _, from) in &seats {
             list.add_partition_offset(
@@ -199,6 +200,8 @@ impl Worker {
         for (key, seat, _) in seats {
             self.take_seat(key, seat);
         }
+        // A full queue may have stopped the input when the transaction failed.
+        self.consumer.resume(&self.consumer.assignment()?)?;
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ use rdkafka::message::{Headers, Message};
 use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
+use super::handover::Doubts;
 use super::rebalance::Group;
 use super::restore::Reading;
 use super::seat::Seat;
@@ -63,6 +64,11 @@ pub enum WorkerError {
          ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
     )]
     NoTransactions(String),
+    #[error(
+        "the topic of the state lacks a partition that its input has: {0}. \
+         `trailhound check-config FILE --connect` says which, and what to do"
+    )]
+    NoState(KafkaError),
     #[error(
         "the state in topic '{topic}', partition {partition}: {source}. {}",
         STATE_WAY_OUT
@@ -108,6 +114,9 @@ pub struct Worker {
     brokers_away: bool,
     /// State of lanes that are being taken up.
     pub(super) reading: Option<Reading>,
+    /// Since when a topic of the state lacks a partition that the input has.
+    pub(super) no_state_since: Option<Instant>,
+    pub(super) doubts: Doubts,
     /// Read while the consumer was being stopped.
     pub(super) strays: VecDeque<rdkafka::message::OwnedMessage>,
 }
@@ -139,6 +148,8 @@ impl Worker {
             last_view: Instant::now(),
             brokers_away: false,
             reading: None,
+            no_state_since: None,
+            doubts: Doubts::new(),
             strays: VecDeque::new(),
         })
     }

@@ -60,7 +60,7 @@ fn wait_for_part(place: &Place, expected: &Documents, part: usize, of: usize) {
 }
 
 /// 0 lost, 0 twice, 0 different.
-fn compare(place: &Place, expected: &Documents) {
+pub fn compare(place: &Place, expected: &Documents) {
     wait_for_part(place, expected, 1, 1);
     // What is too much would come now.
     thread::sleep(Duration::from_secs(1));
@@ -84,7 +84,13 @@ fn compare(place: &Place, expected: &Documents) {
         counts.iter().take(4).collect::<Vec<_>>()
     );
     let letters = clients::read_committed(&place.servers, &place.topic("deadletter"));
-    assert!(letters.is_empty(), "{} dead letters", letters.len());
+    assert!(
+        letters.is_empty(),
+        "{} dead letters, one: {:?} {}",
+        letters.len(),
+        letters[0].headers,
+        String::from_utf8_lossy(&letters[0].value)
+    );
     println!("  {} documents, 0 lost, 0 twice, 0 different", came.len());
 }
 
@@ -196,7 +202,7 @@ fn join_and_leave(broker: &mut Broker, name: &str, properties: &str) {
         hosts,
         expected,
     } = scene(broker, name);
-    let feeding = feed(&place, hosts, Some(2 * PACE));
+    let feeding = feed(&place, hosts, Some(PACE));
     let first = place.start("first", properties);
     wait_for_part(&place, &expected, 1, 8);
     let second = place.start("second", properties);
@@ -208,9 +214,9 @@ fn join_and_leave(broker: &mut Broker, name: &str, properties: &str) {
     second.stop_well();
     wait_for_part(&place, &expected, 1, 2);
     let third = place.start("third", properties);
-    wait_for("the third to write", || {
+    wait_for("partitions of the third", || {
         third
-            .metric("trailhound_outputs_delivered_total")
+            .metric("trailhound_assigned_partitions")
             .filter(|n| *n > 0.0)
     });
     third.kill();

@@ -11,6 +11,7 @@
 
 mod broker;
 mod cases;
+mod chaos;
 mod clients;
 mod daemon;
 mod exactly;
@@ -81,6 +82,7 @@ const CASES: &[Case] = &[
         "exactly_once_after_at_least_once",
         exactly::after_at_least_once,
     ),
+    ("exactly_once_through_chaos", chaos::rounds),
     (
         "exactly_once_refuses_state_of_another_version",
         exactly::another_version,

@@ -1,0 +1,163 @@
+//! Chaos: daemons and the broker are killed, stopped and started in random order under load, and a
+//! read-committed reader still finds exactly what `replay` prints.
+//!
+//! Place in the flow: the top, beside exactly.rs. `./test` runs a few rounds; TRAILHOUND_ROUNDS=30 runs as
+//! many as one likes. The order comes from a seed that is printed; TRAILHOUND_SEED=N takes it again, though
+//! the brokers' and the machine's own timing does not come again with it.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::broker::Broker;
+use crate::cases::feed;
+use crate::clients;
+use crate::daemon::{Daemon, KINDS, Place};
+use crate::exactly::compare;
+use crate::recording;
+
+/// Lines a second.
+const PACE: usize = 1_000;
+const MOST_DAEMONS: usize = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fault {
+    KillDaemon,
+    StopAndContinueDaemon,
+    EndDaemon,
+    AddDaemon,
+    KillBroker,
+    FreezeBroker,
+}
+
+const FAULTS: [Fault; 8] = [
+    Fault::KillDaemon,
+    Fault::KillDaemon,
+    Fault::KillDaemon,
+    Fault::StopAndContinueDaemon,
+    Fault::EndDaemon,
+    Fault::AddDaemon,
+    Fault::KillBroker,
+    Fault::FreezeBroker,
+];
+
+/// xorshift64*.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
+    }
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+struct Daemons<'p> {
+    place: &'p Place,
+    all: Vec<Daemon>,
+    started: usize,
+}
+
+impl Daemons<'_> {
+    fn add(&mut self) {
+        self.started += 1;
+        let name = format!("d{}", self.started);
+        self.all.push(self.place.start(&name, ""));
+    }
+
+    /// Any one, taken out.
+    fn take(&mut self, numbers: &mut Numbers) -> Daemon {
+        let which = numbers.below(self.all.len() as u64) as usize;
+        self.all.swap_remove(which)
+    }
+}
+
+pub fn rounds(broker: &mut Broker) {
+    let rounds = from_environment("TRAILHOUND_ROUNDS").unwrap_or(5);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seed = from_environment("TRAILHOUND_SEED").unwrap_or(now.map_or(1, |now| now.as_secs()));
+    println!("  {rounds} rounds, TRAILHOUND_SEED={seed}");
+    let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let place = Place::exactly_once(broker, "chaos");
+    let hosts = recording::hosts(3 + 2 * rounds as usize);
+    let expected = recording::expected(&hosts, place.folder.path());
+    let feeding = feed(&place, hosts, Some(PACE));
+    let mut daemons = Daemons {
+        place: &place,
+        all: Vec::new(),
+        started: 0,
+    };
+    daemons.add();
+    daemons.add();
+    let mut counts: BTreeMap<Fault, usize> = BTreeMap::new();
+    for _ in 0..rounds {
+        pause(&mut numbers, 2_000, 9_000);
+        let fault = FAULTS[numbers.below(FAULTS.len() as u64) as usize];
+        *counts.entry(fault).or_default() += 1;
+        carry_out(fault, broker, &mut daemons, &mut numbers);
+        if daemons.all.is_empty() {
+            daemons.add();
+        }
+    }
+    println!("  {counts:?}; {} daemons started", daemons.started);
+    feeding.join().expect("fed");
+    wait_while_it_grows(&place, expected.len());
+    compare(&place, &expected);
+    daemons.all.into_iter().for_each(Daemon::stop_well);
+}
+
+fn carry_out(fault: Fault, broker: &mut Broker, daemons: &mut Daemons<'_>, numbers: &mut Numbers) {
+    match fault {
+        Fault::KillDaemon => {
+            daemons.take(numbers).kill();
+            daemons.add();
+        }
+        Fault::StopAndContinueDaemon => {
+            let daemon = daemons.take(numbers);
+            daemon.freeze();
+            pause(numbers, 500, 12_000);
+            daemon.thaw();
+            daemons.all.push(daemon);
+        }
+        Fault::EndDaemon => daemons.take(numbers).stop_well(),
+        Fault::AddDaemon if daemons.all.len() < MOST_DAEMONS => daemons.add(),
+        Fault::AddDaemon => {}
+        Fault::KillBroker => {
+            broker.kill();
+            pause(numbers, 100, 4_000);
+            broker.run_again();
+        }
+        Fault::FreezeBroker => {
+            broker.freeze();
+            pause(numbers, 500, 8_000);
+            broker.thaw();
+        }
+    }
+}
+
+fn pause(numbers: &mut Numbers, least: u64, most: u64) {
+    thread::sleep(Duration::from_millis(least + numbers.below(most - least)));
+}
+
+/// A slow machine may need long, but not without doing anything.
+fn wait_while_it_grows(place: &Place, wanted: usize) {
+    let (mut before, mut grew) = (0, Instant::now());
+    while grew.elapsed() < Duration::from_secs(90) {
+        let there: usize = KINDS
+            .iter()
+            .map(|kind| clients::read_committed(&place.servers, &place.topic(kind)).len())
+            .sum();
+        if there >= wanted {
+            return;
+        }
+        if there > before {
+            (before, grew) = (there, Instant::now());
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+}
