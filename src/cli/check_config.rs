@@ -147,6 +147,7 @@ fn describe(config: &Config) -> String {
         ("bytes", limits.bytes),
         ("line_bytes", limits.line_bytes),
         ("sessions_per_host", limits.sessions_per_host),
+        ("processes_per_host", limits.processes_per_host),
         ("sources_per_host", limits.sources_per_host),
         ("hosts", limits.hosts),
     ];

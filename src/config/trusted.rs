@@ -312,6 +312,11 @@ impl Check<'_> {
                 written.sessions_per_host,
                 1..=MOST,
             ),
+            processes_per_host: self.count(
+                "limits.processes_per_host",
+                written.processes_per_host,
+                1..=MOST,
+            ),
             sources_per_host: self.count(
                 "limits.sources_per_host",
                 written.sources_per_host,

@@ -201,6 +201,8 @@ written! {
         line_bytes: Size = "\"64KiB\"",
         /// Sessions, and logons in the making, of one host.
         sessions_per_host: u64 = "4096",
+        /// Processes of one host that are remembered, so that the programs they start can name them.
+        processes_per_host: u64 = "448",
         /// Source addresses of one host whose failed logons are counted.
         sources_per_host: u64 = "4096",
         /// Hosts; the one silent longest is forgotten.

@@ -22,6 +22,7 @@ pub mod process;
 pub mod reject;
 pub mod schema;
 pub mod select;
+pub mod session;
 pub mod settings;
 pub mod sixteen;
 pub mod time;

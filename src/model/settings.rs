@@ -49,6 +49,8 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Sessions and logons in the making of one host.
     pub sessions_per_host: usize,
+    /// Processes of one host that are remembered as parents.
+    pub processes_per_host: usize,
     /// Source addresses of one host whose failed logons are counted.
     pub sources_per_host: usize,
     /// Hosts of a lane; the one silent longest is forgotten.
@@ -64,6 +66,8 @@ impl Default for Limits {
             bytes: 48 << 20,
             line_bytes: 64 << 10,
             sessions_per_host: 4096,
+            // A table of 512 places, filled to seven eighths.
+            processes_per_host: 448,
             sources_per_host: 4096,
             hosts: 20_000,
         }

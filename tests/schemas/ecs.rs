@@ -40,6 +40,10 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "auditd.words.*",
         "kind `audit`: words of records that are no field, by type of their record",
     ),
+    (
+        "trailhound.ancestry.*",
+        "kind `process`: the parent's parent and so on, as far as they are known: `pid`, `executable`, `command_line`",
+    ),
     ("trailhound.complete", "every record that was promised came"),
     ("trailhound.count", "flows that the record sums up"),
     (
@@ -93,6 +97,11 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "kind `audit`: what the program says it did (`op=`)",
     ),
     ("trailhound.original_uid", "the flow record's own id"),
+    (
+        "trailhound.session.*",
+        "the logon of the event's session: `src_ip`, `logon_uid`, `service`, `method`, `terminal`, `start_time` (ms); \
+        `logon_seen` is false where it was not seen",
+    ),
     ("trailhound.severity", "severity of an alert in words"),
     (
         "trailhound.signal",

@@ -18,9 +18,9 @@ use crate::model::{Kind, Schema, Settings, Source};
 use crate::pipeline::lane::Lane;
 
 mod blocks;
-mod follow;
+pub(super) mod follow;
 pub(super) mod open;
-mod pipe;
+pub(super) mod pipe;
 mod sink;
 mod summary;
 

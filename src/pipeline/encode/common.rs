@@ -6,6 +6,7 @@ use crate::model::audit::{AuditRecord, ROW};
 use crate::model::eight;
 use crate::model::gap::Gap;
 use crate::model::process::Completeness;
+use crate::model::session::Origin;
 use crate::model::{EventUid, Stamp, Within};
 
 use super::iso::Iso;
@@ -115,6 +116,34 @@ pub fn rule(rule: Rule) -> Told {
             attack: None,
         },
     }
+}
+
+/// `session`: what is known of the logon that an event's session began with, or that it was not seen.
+pub fn origin(o: &mut Object<'_>, origin: Origin<'_>) {
+    let session = match origin {
+        Origin::None => return,
+        Origin::Unseen => {
+            o.raw(r#""session":{"logon_seen":false}"#);
+            return;
+        }
+        Origin::Of(session) => session,
+    };
+    o.object("session", |s| {
+        if let Some(ip) = session.src_ip {
+            s.address("src_ip", ip);
+        }
+        if let Some(uid) = session.logon_uid {
+            s.uid("logon_uid", uid);
+        }
+        if !session.service.is_empty() {
+            s.text("service", session.service.as_bytes());
+        }
+        if let Some(method) = session.method {
+            s.plain("method", method.as_str());
+        }
+        s.text_if("terminal", session.terminal.as_deref());
+        s.number("start_time", session.started.0);
+    });
 }
 
 /// Words of records that are no field, by type of their record.

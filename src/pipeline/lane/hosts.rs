@@ -11,7 +11,7 @@ use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::Guesses;
-use crate::pipeline::state::{Logons, Names, Serials};
+use crate::pipeline::state::{Logons, Names, Processes, Serials, Sessions};
 
 use super::carriers::Carriers;
 
@@ -39,6 +39,8 @@ pub struct Host {
     pub buffer: HostBuffer,
     pub logons: Logons,
     pub names: Names,
+    pub sessions: Sessions,
+    pub processes: Processes,
     pub guesses: Guesses,
     pub serials: Serials,
     /// `audit_lost=` as the kernel told it last.

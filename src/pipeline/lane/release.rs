@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::model::audit::AuthKind;
 use crate::model::logon::LogonActivity;
-use crate::model::process::Cut;
+use crate::model::process::{Cut, Did, Witness};
 use crate::model::select::Choice;
 use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Schema, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
-use crate::pipeline::audit::{facts, normalise, records};
+use crate::pipeline::audit::{facts, normalise, records, witness};
 use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
@@ -104,6 +105,7 @@ impl State {
         let (host, desk, mut teller) = self.split(of, tell, call);
         host.released = event.stamp.time;
         desk.advance(host, event.stamp.time, &mut teller);
+        host.watch_for_boot(&event);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
@@ -149,11 +151,26 @@ impl State {
 }
 
 impl Host {
+    /// Numbers of sessions and processes begin again when the host does. auditd that begins has not looked for
+    /// a while: who lives is not known any more.
+    fn watch_for_boot(&mut self, event: &Event) {
+        let first = event.kinds().next();
+        let is_daemon = first.is_some_and(RecordType::is_daemon);
+        let is_boot = first == Some(RecordType::SYSTEM_BOOT);
+        if is_boot || (!is_daemon && self.serials.is_of_new_boot(event.stamp)) {
+            self.sessions.reboot();
+        } else if first != Some(RecordType::DAEMON_START) {
+            return;
+        }
+        self.processes.forget();
+    }
+
     /// The logons beside what they need of the rest of the host.
     fn logons(&mut self, settings: &Settings, offset: i64) -> (&mut Logons, Context<'_>) {
         let context = Context {
             host: &self.name,
             names: &mut self.names,
+            sessions: &mut self.sessions,
             wait_ms: settings.waits.logon_ms,
             most: settings.limits.sessions_per_host,
             offset,
@@ -177,11 +194,17 @@ impl Desk {
             let facts = || with_known_names(facts::of(event, kind, bump), host, bump);
             settings.selection.choose(facts)
         };
-        if let Some(mut process) = normalise::process(event, cut, &host.name, bump) {
+        if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
+            let same = host.processes.comes(&start);
+            let mut process = start;
             fill_in_names(&mut process, host);
+            process.origin = host.sessions.origin(start.session, start.login_user.id);
+            process.ancestors = host.processes.ancestors(start.ppid, start.session, bump);
             process.labels = &choice.labels;
             self.process(&process, &choice, host, teller);
+            let most = settings.limits.processes_per_host;
+            host.processes.start(&start, same, most);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
@@ -189,21 +212,49 @@ impl Desk {
         }
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
+        self.learn(bump, host, event, settings);
         teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
             let mut audit = normalise::audit_event(event, cut, &host.name, bump);
+            let (session, login_user) = (audit.actor.session, audit.actor.login_user.id);
+            audit.origin = host.sessions.origin(session, login_user);
             audit.labels = &choice.labels;
             encode::audit(out, schema, &audit);
         });
+        self.logons(host, teller);
+    }
+
+    /// What an event that is no program start says of logons, sessions and processes. The event itself is of
+    /// the session that its LOGIN record begins.
+    fn learn(&mut self, bump: &Bump, host: &mut Host, event: &Event, settings: &Settings) {
+        let most = settings.limits.processes_per_host;
         for (kind, _, body) in event.records() {
             let Some(kind) = records::auth_kind(kind) else {
                 continue;
             };
             let record = records::read_auth(kind, event.stamp, body, bump);
-            let (logons, mut context) = host.logons(teller.settings, event.first_offset);
+            let (logons, mut context) = host.logons(settings, event.first_offset);
             let decided = &mut self.decided;
             logons.take(&record, &mut context, &mut |logon| decided.push(logon));
+            let did = match kind {
+                AuthKind::Assigned => Did::Assigned,
+                _ => Did::Nothing,
+            };
+            if let Some(pid) = record.pid {
+                let witness = Witness {
+                    pid,
+                    ppid: None,
+                    exe: record.exe,
+                    session: record.session,
+                    time: event.stamp.time,
+                    did,
+                };
+                host.processes.witness(&witness, most);
+            }
         }
-        self.logons(host, teller);
+        let call = witness::of_call(event, bump);
+        if let Some(witness) = call.or_else(|| witness::of_death(event, bump)) {
+            host.processes.witness(&witness, most);
+        }
     }
 
     fn process(
@@ -304,8 +355,9 @@ impl Desk {
             self.alerts(teller);
         }
         self.decided = all;
-        teller.stats.forgotten +=
-            std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
+        teller.stats.forgotten += std::mem::take(&mut host.logons.dropped)
+            + std::mem::take(&mut host.sessions.dropped)
+            + std::mem::take(&mut host.guesses.dropped);
     }
 
     /// An event with hits is an alert.

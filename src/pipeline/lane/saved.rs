@@ -14,7 +14,7 @@ use super::carriers::Carriers;
 use super::hosts::{Host, Hosts};
 
 /// Of this release.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Saved<H, C> {

@@ -33,12 +33,15 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
         common::labels(m, event.keys, event.labels);
     });
     common::device(&mut o, event.host);
-    common::actor(&mut o, &event.actor, is_of_system(&event.activity));
+    let required = is_of_system(&event.activity);
+    common::actor(&mut o, &event.actor, event.origin, required);
     if let Some(decision) = &event.decision {
         write_decision(&mut o, decision);
     }
     write_members(&mut o, event);
+    common::sightings(&mut o, &[], &[(common::SESSION_IP, event.origin.src_ip())]);
     o.object("unmapped", |u| {
+        common::origin(u, event.origin);
         if let Some(call) = event.call {
             u.text_if("syscall", call.name.map(str::as_bytes));
         }
