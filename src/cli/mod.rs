@@ -15,6 +15,7 @@ mod explain;
 mod intel;
 mod logging;
 mod replay;
+mod rules;
 mod run;
 mod story;
 

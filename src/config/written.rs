@@ -174,6 +174,17 @@ written! {
         reload_interval: Duration = "\"5s\"",
     }
 
+    /// Behaviours, as Sigma rules: what a rule matches is an alert.
+    "rules" ("rules.") rules: Rules {
+        /// Files of Sigma rules (YAML), and folders of them with all below. A relative path counts from the
+        /// directory of the configuration file. Rules for log sources that are not watched are passed over.
+        files: Vec<PathBuf> = "[]",
+        /// The rules that come with the program, too.
+        pack: bool = "false",
+        /// How often the files are looked at for a change, from 1 s to 1 d.
+        reload_interval: Duration = "\"5s\"",
+    }
+
     /// Metrics, health and the status page.
     "http" ("http.") http: Http {
         /// Where HTTP is served; `false`: nowhere. Nothing there asks who is calling.

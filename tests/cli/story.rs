@@ -38,6 +38,12 @@ fn the_recorded_attack_is_told_as_expected() {
     let indicators = "src/cli/demo/recording/indicators.txt";
     let all = said(&[recording, "--intel", indicators]);
     golden(&Path::new(HERE).join("attack.txt"), &all).unwrap();
+    let judged = said(&[recording, "--pack", "--from", "203.0.113.66"]);
+    golden(&Path::new(HERE).join("attack_judged.txt"), &judged).unwrap();
+    assert!(
+        judged.contains("CRITICAL: On web01, deploy from 203.0.113.66"),
+        "{judged}"
+    );
     let from = said(&[recording, "--from", "203.0.113.66"]);
     assert!(
         from.contains("deploy from 203.0.113.66") && !from.contains("alice from"),

@@ -82,6 +82,10 @@ pub const CUSTOM: &[(&str, &str)] = &[
     ("trailhound.gap.last_serial", "the last one"),
     ("trailhound.gap.missing", "how many are missing"),
     ("trailhound.logon_uid", "logoff: `event.id` of the logon"),
+    (
+        "trailhound.matched.*",
+        "alert of a rule: the fields by which an event matched, `field` and `value`",
+    ),
     ("trailhound.method", "`password` or `publickey`"),
     ("trailhound.missing", "what an incomplete event lacks"),
     (
@@ -102,11 +106,16 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "the logon of the event's session: `src_ip`, `logon_uid`, `service`, `method`, `terminal`, `start_time` (ms); \
         `logon_seen` is false where it was not seen",
     ),
+    (
+        "trailhound.story.*",
+        "alert of a story: `uid` (the same whenever it is told), `step` (`created`, `updated`, `closed`), `points`, `sessions`, `stages`",
+    ),
     ("trailhound.severity", "severity of an alert in words"),
     (
         "trailhound.signal",
         "kind `audit`: number of the signal that was sent, or that a program died of",
     ),
+    ("trailhound.tags", "alert of a rule: the rule's tags"),
     (
         "trailhound.target.comm",
         "kind `audit`: the process that it was done to",

@@ -3,7 +3,7 @@
 //! Place in the flow: documents → sessions. Each start of a program carries its session and what is known of its
 //! logon; nothing is looked up here. It is bounded: what is beyond is counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -11,6 +11,9 @@ use super::session::{Program, Session, Start};
 
 /// Sessions of one host that are kept.
 const MOST_SESSIONS: usize = 10_000;
+
+/// An alert comes behind the start that it is about.
+const RECENT: usize = 32;
 
 /// Alerts of one host that are kept.
 const MOST_ALERTS: usize = 1_000;
@@ -36,6 +39,8 @@ pub(in crate::cli) struct Host {
     by_key: BTreeMap<(String, String), usize>,
     /// The session of each event that may prove an alert.
     by_event: BTreeMap<String, usize>,
+    /// The newest starts: id, session, pid.
+    recent: VecDeque<(String, usize, u64)>,
 }
 
 /// Everything, by the name of the host.
@@ -51,7 +56,12 @@ impl Book {
         let name = text(document, "/device/hostname");
         let host = self.hosts.entry(name).or_default();
         match (class, activity) {
-            (Some(1007), Some(1)) if document.get("launch_type").is_some() => host.start(document),
+            // What failed to start, and what sudo says that it ran, have the class too.
+            (Some(1007), Some(1))
+                if document["status_id"] == 1 && document.get("launch_type").is_some() =>
+            {
+                host.start(document);
+            }
             (Some(1007), Some(2)) => host.end(document),
             (Some(3002), Some(1)) => host.logon(document),
             (Some(3002), Some(2)) => host.logoff(document),
@@ -132,8 +142,13 @@ impl Host {
             marks,
         });
         if is_marked {
-            self.by_event.insert(uid, at);
+            self.by_event.insert(uid.clone(), at);
         }
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        let pid = process["pid"].as_u64().unwrap_or_default();
+        self.recent.push_back((uid, at, pid));
     }
 
     fn end(&mut self, document: &Value) {
@@ -217,7 +232,15 @@ impl Host {
         }
     }
 
+    /// A rule that a start matches marks it. What all of them add up to stands with the session, the newest
+    /// word in place of the ones before.
     fn alert(&mut self, document: &Value) {
+        if document.pointer("/unmapped/matched").is_some() {
+            return self.matched(document);
+        }
+        if let Some(story) = document.pointer("/unmapped/story") {
+            return self.verdict(document, story);
+        }
         let severity = text(document, "/severity").to_lowercase();
         let told = format!("{severity}: {}", text(document, "/message"));
         let events = document["finding_info"]["related_events"].as_array();
@@ -230,6 +253,33 @@ impl Host {
         match alerts.len() < MOST_ALERTS {
             true => alerts.push((time(document), told)),
             false => self.untold += 1,
+        }
+    }
+}
+
+impl Host {
+    fn matched(&mut self, document: &Value) {
+        let uid = text(document, "/finding_info/related_events/0/uid");
+        let start = self.recent.iter().rev().find(|(of, ..)| *of == uid);
+        // What tells nothing by itself is not marked.
+        if let Some((_, at, pid)) = start
+            && document["severity_id"].as_u64() > Some(1)
+        {
+            let title = text(document, "/finding_info/title");
+            self.sessions[*at].mark(
+                *pid,
+                format!("{}: {title}", text(document, "/severity").to_lowercase()),
+            );
+        }
+    }
+
+    fn verdict(&mut self, document: &Value, story: &Value) {
+        let numbers = story["sessions"].as_array().into_iter().flatten();
+        let numbers: Vec<String> = numbers.map(Value::to_string).collect();
+        let mut sessions = self.sessions.iter_mut().rev();
+        if let Some(session) = sessions.find(|session| numbers.contains(&session.number)) {
+            let severity = text(document, "/severity").to_uppercase();
+            session.verdict = Some(format!("{severity}: {}", text(document, "/message")));
         }
     }
 }

@@ -12,7 +12,7 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::replay::{follow::Follower, pipe};
-use super::{Failure, intel};
+use super::{Failure, intel, rules};
 use crate::model::{Kind, OutputKind, Outputs, Settings};
 use crate::pipeline::lane::Lane;
 
@@ -41,6 +41,8 @@ pub(super) struct Args {
     /// Files of indicators, one a line
     #[arg(long, value_name = "FILE", num_args = 1..)]
     intel: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: rules::RuleArgs,
     /// The host of lines that name none
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
@@ -58,7 +60,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ..Settings::default()
     };
     let reading = pipe::Reading::new(&args.files, None, ProgressBar::hidden());
-    let follower = Follower::new(Lane::new(Arc::new(settings)), &intel);
+    let mut lane = Lane::new(Arc::new(settings));
+    lane.follow_rules(&rules::load(&args.rules)?);
+    let follower = Follower::new(lane, &intel);
     let mut book = Book::default();
     pipe::through(reading, follower, |out| gather(&mut book, out))?;
     let stdout = io::stdout();

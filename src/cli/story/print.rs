@@ -47,7 +47,8 @@ impl Print {
         let mut like: HashMap<String, usize> = HashMap::new();
         let mut alike: HashMap<usize, usize> = HashMap::new();
         for (at, session) in host.sessions.iter().enumerate() {
-            let is_plain = session.alerts.is_empty() && session.from.is_empty();
+            let is_plain =
+                session.alerts.is_empty() && session.from.is_empty() && session.verdict.is_none();
             let first = match is_plain {
                 true => *like.entry(session.shape()).or_insert(at),
                 false => at,
@@ -127,6 +128,9 @@ impl Print {
                 clock(*time),
                 self.paint("31", &shown(alert, 400))
             )?;
+        }
+        if let Some(verdict) = &session.verdict {
+            writeln!(out, "  {}", self.paint("1;31", &shown(verdict, 1_200)))?;
         }
         let mut lines = MOST_LINES;
         for &root in &session.roots {
@@ -312,7 +316,7 @@ mod tests {
     #[test]
     fn nothing_in_an_event_steers_the_terminal() {
         let mut book = Book::default();
-        book.take(&json!({"class_uid": 1007, "activity_id": 1, "launch_type": "Exec", "time": 1,
+        book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
             "device": {"hostname": "web\u{1b}[2J"}, "process": {"pid": 5, "name": "id",
             "cmd_line": "id \u{1b}]0;x\u{7}\u{202e}", "session": {"uid": "3"}, "user": {"name": "a\rb"}}}));
         let mut out = Vec::new();

@@ -53,6 +53,8 @@ pub(super) struct Session {
     /// False: the daemon began later than it.
     pub(super) is_seen: bool,
     pub(super) alerts: Vec<(i64, String)>,
+    /// What everything that was seen of it adds up to.
+    pub(super) verdict: Option<String>,
     pub(super) nodes: Vec<Node>,
     /// Of parents outside of the session, and of parents that were not seen.
     pub(super) roots: Vec<usize>,
@@ -149,7 +151,9 @@ impl Session {
         let Some(&at) = self.by_pid.get(&pid) else {
             return false;
         };
-        self.nodes[at].marks.push(mark);
+        if !self.nodes[at].marks.contains(&mark) {
+            self.nodes[at].marks.push(mark);
+        }
         true
     }
 

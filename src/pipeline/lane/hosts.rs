@@ -10,7 +10,7 @@ use crate::model::{Settings, Stamp, Timestamp};
 use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
-use crate::pipeline::detect::Guesses;
+use crate::pipeline::detect::{Guesses, Stories};
 use crate::pipeline::state::{Logons, Names, Processes, Serials, Sessions};
 
 use super::carriers::Carriers;
@@ -42,6 +42,7 @@ pub struct Host {
     pub sessions: Sessions,
     pub processes: Processes,
     pub guesses: Guesses,
+    pub stories: Stories,
     pub serials: Serials,
     /// `audit_lost=` as the kernel told it last.
     pub kernel_lost: Option<u32>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::model::alert::Behaviour;
 use crate::model::audit::AuthKind;
 use crate::model::logon::LogonActivity;
 use crate::model::process::{Cut, Did, Witness};
@@ -12,6 +13,8 @@ use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Schema, Settings, T
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::audit::{facts, normalise, records, witness};
+use crate::pipeline::detect::RuleSet;
+use crate::pipeline::detect::verdict::Seen;
 use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
@@ -21,7 +24,7 @@ use crate::pipeline::state::logons::{Context, Decided};
 use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
 use super::trace::Step;
-use super::{Call, State, Stats, alerts};
+use super::{Call, State, Stats, alerts, judge};
 
 /// Memory that is used anew for each event.
 #[derive(Default)]
@@ -29,6 +32,8 @@ pub struct Desk {
     bump: Bump,
     hits: Vec<Hit>,
     decided: Vec<Decided>,
+    matches: Vec<Behaviour>,
+    pub seen: Option<Seen>,
     pub alerts: Vec<Alert>,
 }
 
@@ -37,6 +42,7 @@ pub struct Teller<'t> {
     pub settings: &'t Settings,
     pub stats: &'t mut Stats,
     pub intel: &'t IntelSet,
+    pub rules: &'t RuleSet,
     pub out: &'t mut Outputs,
     /// False where it went out before this lane began.
     pub tell: bool,
@@ -127,6 +133,7 @@ impl State {
             settings: &self.settings,
             stats: &mut self.stats,
             intel: call.intel,
+            rules: &self.rules,
             out: call.out,
             tell: offset >= self.told_before,
         };
@@ -143,6 +150,7 @@ impl State {
             settings: &self.settings,
             stats: &mut self.stats,
             intel: call.intel,
+            rules: &self.rules,
             out: call.out,
             tell,
         };
@@ -205,6 +213,7 @@ impl Desk {
             self.process(&process, &choice, host, teller);
             let most = settings.limits.processes_per_host;
             host.processes.start(&start, same, most);
+            self.judge(host, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
@@ -213,13 +222,32 @@ impl Desk {
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
         self.learn(bump, host, event, settings);
-        teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
+        let opened = || {
             let mut audit = normalise::audit_event(event, cut, &host.name, bump);
             let (session, login_user) = (audit.actor.session, audit.actor.login_user.id);
             audit.origin = host.sessions.origin(session, login_user);
             audit.labels = &choice.labels;
-            encode::audit(out, schema, &audit);
-        });
+            audit
+        };
+        if teller.rules.looks_at(Kind::Audit) {
+            let audit = opened();
+            teller.rules.audit(&audit, &mut self.matches);
+            let matches = self.matches.len();
+            if matches > 0 {
+                self.seen = Some(judge::audit(&audit, &self.matches, settings));
+            }
+            teller.tell_chosen(&choice, matches, Kind::Audit, &host.bytes, |out, schema| {
+                encode::audit(out, schema, &audit);
+            });
+            self.matched(teller, |behaviour| {
+                alerts::of_behaviour_of(&audit, behaviour)
+            });
+        } else {
+            teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
+                encode::audit(out, schema, &opened());
+            });
+        }
+        self.judge(host, teller);
         self.logons(host, teller);
     }
 
@@ -266,10 +294,17 @@ impl Desk {
     ) {
         self.hits.clear();
         sightings::process(teller.intel, process, &mut self.hits);
+        if teller.rules.looks_at(Kind::Process) {
+            teller.rules.process(process, &mut self.matches);
+        }
+        if !teller.rules.is_empty() && !(self.matches.is_empty() && self.hits.is_empty()) {
+            let (matches, hits) = (&self.matches, &self.hits);
+            self.seen = Some(judge::process(process, matches, hits, teller.settings));
+        }
         let hits = &self.hits;
         teller.tell_chosen(
             choice,
-            hits.len(),
+            hits.len() + self.matches.len(),
             Kind::Process,
             &host.bytes,
             |out, schema| {
@@ -280,6 +315,17 @@ impl Desk {
             self.sighted(teller, |hits| alerts::of_process(process, hits));
             self.alerts(teller);
         }
+        self.matched(teller, |behaviour| alerts::of_behaviour(process, behaviour));
+    }
+
+    /// Each rule that an event matches is an alert.
+    fn matched(&mut self, teller: &mut Teller<'_>, alert: impl Fn(Behaviour) -> Alert) {
+        if self.matches.is_empty() {
+            return;
+        }
+        teller.stats.matches += self.matches.len() as u64;
+        self.alerts.extend(self.matches.drain(..).map(alert));
+        self.alerts(teller);
     }
 
     pub fn flow(&mut self, flow: &Flow, teller: &mut Teller<'_>) {
@@ -304,6 +350,9 @@ impl Desk {
         let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
         host.guesses
             .advance(time, &host.name, rule, &mut |alert| alerts.push(alert));
+        let verdict = &teller.settings.verdict;
+        host.stories
+            .advance(time, &host.name, verdict, &mut |alert| alerts.push(alert));
         self.alerts(teller);
     }
 
@@ -315,6 +364,8 @@ impl Desk {
         let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
         host.guesses
             .finish(&host.name, rule, &mut |alert| alerts.push(alert));
+        host.stories
+            .finish(&host.name, &mut |alert| alerts.push(alert));
         self.alerts(teller);
     }
 
@@ -343,6 +394,7 @@ impl Desk {
                     encode::logon(out, schema, &logon, hits);
                 },
             );
+            let sighted = self.hits.clone();
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
                 self.sighted(teller, |hits| alerts::of_logon(&logon, hits));
             }
@@ -352,12 +404,17 @@ impl Desk {
                 .take(&logon, offset, &settings.guessing, most, &mut |alert| {
                     alerts.push(alert);
                 });
+            if !teller.rules.is_empty() && logon.activity == LogonActivity::Logon {
+                self.seen = judge::logon(&logon, &sighted, &self.alerts, settings);
+            }
             self.alerts(teller);
+            self.judge(host, teller);
         }
         self.decided = all;
         teller.stats.forgotten += std::mem::take(&mut host.logons.dropped)
             + std::mem::take(&mut host.sessions.dropped)
-            + std::mem::take(&mut host.guesses.dropped);
+            + std::mem::take(&mut host.guesses.dropped)
+            + std::mem::take(&mut host.stories.dropped);
     }
 
     /// An event with hits is an alert.

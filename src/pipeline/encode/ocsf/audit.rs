@@ -53,6 +53,15 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
     o.end();
 }
 
+/// `type_uid` of the class and activity that an event goes to.
+pub fn type_uid(event: &AuditEvent<'_>) -> u32 {
+    const MARK: &str = r#""type_uid":"#;
+    let head = head(event);
+    let digits = head.split_once(MARK).map_or("", |(_, rest)| rest);
+    let digits = digits.split(',').next().unwrap_or_default();
+    digits.parse().unwrap_or_default()
+}
+
 fn head(event: &AuditEvent<'_>) -> &'static str {
     match &event.activity {
         Activity::File(activity) => file::head(activity.action),
