@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+#[path = "live/stories.rs"]
+mod stories;
+
 fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("TRAILHOUND_SHARED").map_or(beside, PathBuf::from);

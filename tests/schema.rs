@@ -82,6 +82,8 @@ fn documents(source: Source, text: &[u8], intel: &IntelSet) -> Vec<Value> {
         ..Settings::default()
     };
     let mut lane = Lane::new(Arc::new(settings));
+    let pack = trailhound::runtime::rules::load(&[], true).expect("the rules that come along");
+    lane.follow_rules(&Arc::new(pack.set));
     let mut out = Outputs::new();
     for (offset, value) in (0..).zip(text.split(|b| *b == b'\n')) {
         let input = Input {
@@ -241,7 +243,7 @@ const CLASSES: [(u64, u64, &str, &str); 15] = [
 ];
 
 /// An activity 99 is Other, and called by the source's own word.
-const ACTIVITIES: [(u64, &str); 64] = [
+const ACTIVITIES: [(u64, &str); 66] = [
     (0, "Base Event: Unknown"),
     (100101, "File System Activity: Create"),
     (100102, "File System Activity: Read"),
@@ -276,6 +278,8 @@ const ACTIVITIES: [(u64, &str); 64] = [
     (100809, "Event Log Activity: Enable"),
     (100899, "Event Log Activity: Other"),
     (200401, "Detection Finding: Create"),
+    (200402, "Detection Finding: Update"),
+    (200403, "Detection Finding: Close"),
     (300101, "Account Change: Create"),
     (300103, "Account Change: Password Change"),
     (300106, "Account Change: Delete"),

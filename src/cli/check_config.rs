@@ -13,6 +13,7 @@ use super::{Failure, run};
 use crate::config::{Beside, Config, shown};
 use crate::model::Kind;
 use crate::model::select::{Pattern, Selector};
+use crate::runtime::rules;
 use crate::runtime::topics;
 
 const AFTER_HELP: &str = "\
@@ -43,10 +44,32 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .write_all(describe(&config).as_bytes())
         .context("writing to stdout")?;
     let file = args.file.display();
+    check_rules(&config)?;
     if args.connect {
         connect(&config, &file.to_string())?;
     }
     eprintln!("{file}: fine");
+    Ok(())
+}
+
+/// Rules that are not taken are named; folders hold some for other systems always, so they are no mistake.
+fn check_rules(config: &Config) -> Result<(), Failure> {
+    let rules = &config.rules;
+    if rules.files.is_empty() && !rules.pack {
+        return Ok(());
+    }
+    let loaded = rules::load(&rules.files, rules.pack).context("rules")?;
+    for refused in &loaded.refused {
+        eprintln!(
+            "{}: {}: not taken: {}",
+            refused.file, refused.title, refused.reason
+        );
+    }
+    let (taken, files) = (loaded.set.len(), loaded.files);
+    eprintln!(
+        "{taken} rules of {files} files, {} not taken",
+        loaded.refused.len()
+    );
     Ok(())
 }
 
@@ -86,6 +109,7 @@ fn describe(config: &Config) -> String {
         commit,
         workers,
         intel,
+        rules,
         http,
         shutdown_deadline,
         lane,
@@ -143,6 +167,11 @@ fn describe(config: &Config) -> String {
     let files = intel.files.iter().map(|file| file.display().to_string());
     all.put("files", list(files));
     all.put("reload_interval", quoted(&shown(intel.reload_interval)));
+    all.section("rules");
+    let files = rules.files.iter().map(|file| file.display().to_string());
+    all.put("files", list(files));
+    all.put("pack", rules.pack);
+    all.put("reload_interval", quoted(&shown(rules.reload_interval)));
     all.section("http");
     all.put("listen", input(&http.map(|address| address.to_string())));
     all.section("shutdown");
@@ -156,6 +185,7 @@ fn describe(config: &Config) -> String {
         ("bytes", limits.bytes),
         ("line_bytes", limits.line_bytes),
         ("sessions_per_host", limits.sessions_per_host),
+        ("processes_per_host", limits.processes_per_host),
         ("sources_per_host", limits.sources_per_host),
         ("hosts", limits.hosts),
     ];

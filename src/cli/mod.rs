@@ -15,12 +15,15 @@ mod explain;
 mod intel;
 mod logging;
 mod replay;
+mod rules;
 mod run;
+mod story;
 
 const AFTER_HELP: &str = "\
 Examples:
   trailhound demo                                   see it work; needs nothing
   trailhound replay audit.log                       the same pipeline without Kafka
+  trailhound story audit.log                        sessions as trees, for people
   trailhound explain audit.log                      how each line is read
   trailhound check-config trailhound.toml --connect
   trailhound run --config trailhound.toml           the daemon
@@ -43,6 +46,8 @@ enum Command {
     Replay(replay::Args),
     /// Show how each line is read, field by field, and where it goes
     Explain(explain::Args),
+    /// Print sessions as trees: who came, from where, and what they started
+    Story(story::Args),
     /// The daemon: Kafka in, Kafka out
     Run(run::Args),
     /// Check a configuration and print what will be used
@@ -78,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Story(args) => story::run(&args),
         Command::Run(args) => run::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     };

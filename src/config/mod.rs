@@ -97,11 +97,22 @@ pub struct Config {
     /// Threads, each with its consumer, producer and lanes.
     pub workers: usize,
     pub intel: Intel,
+    pub rules: Rules,
     /// `None`: no HTTP.
     pub http: Option<SocketAddr>,
     /// After SIGTERM: flush, commit and leave within this.
     pub shutdown_deadline: Duration,
     pub lane: Settings,
+}
+
+/// Sigma rules.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Files, and folders with all below.
+    pub files: Vec<PathBuf>,
+    /// The rules that come with the program.
+    pub pack: bool,
+    pub reload_interval: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -324,6 +335,7 @@ mod tests {
             Just("workers"),
             Just("topics"),
             Just("intel.files"),
+            Just("rules.pack"),
             Just("waits.settle"),
             Just("flow.internal_networks"),
             Just("output.kinds"),

@@ -13,10 +13,10 @@ use std::time::Duration;
 use super::layers::{Reader, text_only};
 use super::value::{OrOff, Properties, Property};
 use super::written::{self, Written};
-use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Secret, Topics};
+use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Rules, Secret, Topics};
 use crate::model::envelope::{Envelope, Form};
 use crate::model::schema::Schemas;
-use crate::model::settings::{Guessing, Limits, Waits};
+use crate::model::settings::{Guessing, Limits, Verdict, Waits};
 use crate::model::{Kind, Settings};
 
 /// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
@@ -59,6 +59,7 @@ pub(super) fn check(
         },
         workers: check.count("workers", written.top.workers, 1..=256),
         intel: check.intel(written.intel),
+        rules: check.rules(written.rules),
         http: written.http.listen.0,
         shutdown_deadline: check.between(
             "shutdown.deadline",
@@ -76,6 +77,7 @@ pub(super) fn check(
             limits: check.limits(&written.limits),
             waits: check.waits(&written.waits),
             guessing: check.guessing(&written.guessing),
+            verdict: Verdict::default(),
             internal_networks: written.flow.internal_networks,
             default_host: None,
             selection: super::select::read(&mut check.reader),
@@ -313,6 +315,30 @@ impl Check<'_> {
         }
     }
 
+    fn rules(&mut self, written: written::Rules) -> Rules {
+        let files = written.files.iter();
+        let files: Vec<PathBuf> = files.map(|file| self.directory.join(file)).collect();
+        for file in &files {
+            let looked = std::fs::metadata(file).and_then(|about| match about.is_dir() {
+                true => std::fs::read_dir(file).map(drop),
+                false => std::fs::File::open(file).map(drop),
+            });
+            if let Err(error) = looked {
+                let what = format!("'rules.files': {} cannot be read: {error}", file.display());
+                self.wrong("rules.files", what, "files and folders that can be read");
+            }
+        }
+        Rules {
+            files,
+            pack: written.pack,
+            reload_interval: self.between(
+                "rules.reload_interval",
+                written.reload_interval,
+                SECOND..=DAY,
+            ),
+        }
+    }
+
     fn limits(&mut self, written: &written::Limits) -> Limits {
         const MOST: u64 = 100_000_000;
         const MOST_BYTES: u64 = 1 << 40;
@@ -336,6 +362,11 @@ impl Check<'_> {
             sessions_per_host: self.count(
                 "limits.sessions_per_host",
                 written.sessions_per_host,
+                1..=MOST,
+            ),
+            processes_per_host: self.count(
+                "limits.processes_per_host",
+                written.processes_per_host,
                 1..=MOST,
             ),
             sources_per_host: self.count(

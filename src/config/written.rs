@@ -185,6 +185,17 @@ written! {
         reload_interval: Duration = "\"5s\"",
     }
 
+    /// Behaviours, as Sigma rules: what a rule matches is an alert.
+    "rules" ("rules.") rules: Rules {
+        /// Files of Sigma rules (YAML), and folders of them with all below. A relative path counts from the
+        /// directory of the configuration file. Rules for log sources that are not watched are passed over.
+        files: Vec<PathBuf> = "[]",
+        /// The rules that come with the program, too.
+        pack: bool = "false",
+        /// How often the files are looked at for a change, from 1 s to 1 d.
+        reload_interval: Duration = "\"5s\"",
+    }
+
     /// Metrics, health and the status page.
     "http" ("http.") http: Http {
         /// Where HTTP is served; `false`: nowhere. Nothing there asks who is calling.
@@ -212,6 +223,8 @@ written! {
         line_bytes: Size = "\"64KiB\"",
         /// Sessions, and logons in the making, of one host.
         sessions_per_host: u64 = "4096",
+        /// Processes of one host that are remembered, so that the programs they start can name them.
+        processes_per_host: u64 = "448",
         /// Source addresses of one host whose failed logons are counted.
         sources_per_host: u64 = "4096",
         /// Hosts; the one silent longest is forgotten.

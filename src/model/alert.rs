@@ -1,12 +1,15 @@
 //! An alert: what, who, where from, when, and the events that prove it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::gap::Gap;
 use super::{EventUid, Hit, Timestamp};
 
 /// OCSF's `severity_id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Severity {
     Informational = 1,
@@ -43,6 +46,10 @@ pub enum Rule {
     GuessingLogon,
     /// Serials of a host are missing.
     LostEvents,
+    /// A rule of a rule file matches an event: [`Alert::behaviour`].
+    Behaviour,
+    /// What was seen of one session or source adds up: [`Alert::finding`].
+    Story,
 }
 
 impl Rule {
@@ -52,12 +59,66 @@ impl Rule {
             Rule::GuessedLogon => "guessed-logon",
             Rule::GuessingLogon => "guessing-logon",
             Rule::LostEvents => "lost-events",
+            Rule::Behaviour => "behaviour",
+            Rule::Story => "story",
         }
     }
 }
 
-/// An event that proves an alert.
+/// A Sigma rule, as alerts tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleInfo {
+    /// The rule's own, else its title.
+    pub id: Box<str>,
+    pub title: Box<str>,
+    pub description: Box<str>,
+    pub severity: Severity,
+    pub tags: Vec<Box<str>>,
+}
+
+/// A rule that an event matches, and by which of its fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    pub rule: Arc<RuleInfo>,
+    /// Name, as the rule has it, and value.
+    pub fields: Vec<(Box<str>, Box<str>)>,
+}
+
+/// How far a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Create,
+    Update,
+    Close,
+}
+
+/// One thing that a story is made of, and the event that proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `execution`, as Sigma's tags have it; empty where no tag names one.
+    pub tactic: Box<str>,
+    /// `T1059.004`, or empty.
+    pub technique: Box<str>,
+    pub title: Box<str>,
+    /// The command line, or what else was done.
+    pub what: Box<str>,
+    pub evidence: Evidence,
+}
+
+/// A story as far as it has come. It is told again when it grows, with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub uid: EventUid,
+    pub step: Step,
+    pub points: u32,
+    pub sessions: Vec<u32>,
+    pub tactics: Vec<Box<str>>,
+    /// In the order in which they were first seen.
+    pub stages: Vec<Stage>,
+}
+
+/// An event that proves an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     pub uid: EventUid,
     /// OCSF `type_uid` of that event.
@@ -84,4 +145,17 @@ pub struct Alert {
     pub hits: Vec<Hit>,
     /// [`Rule::LostEvents`]: which.
     pub gap: Option<Gap>,
+    /// [`Rule::Behaviour`]: which.
+    pub behaviour: Option<Behaviour>,
+    /// [`Rule::Story`]: which.
+    pub finding: Option<Finding>,
+}
+
+impl Alert {
+    pub fn rule_id(&self) -> &str {
+        match &self.behaviour {
+            Some(behaviour) => &behaviour.rule.id,
+            None => self.rule.id(),
+        }
+    }
 }

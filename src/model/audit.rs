@@ -3,6 +3,7 @@
 use super::activity::{Activity, Actor, Call, Decision};
 use super::field::Raw;
 use super::process::{Account, Completeness};
+use super::session::Origin;
 use super::{EventUid, Stamp, Within};
 
 /// What a record about an authentication tells; the kinds are the record types of PAM and sshd.
@@ -212,6 +213,8 @@ pub struct AuditEvent<'a> {
     pub record_type: u16,
     pub activity: Activity<'a>,
     pub actor: Actor<'a>,
+    /// Where the actor's session came from.
+    pub origin: Origin<'a>,
     /// `None` where no SYSCALL record (or URINGOP) is here.
     pub call: Option<Call>,
     /// Of a security module or seccomp, where one is in the records.

@@ -1,6 +1,7 @@
 //! A program start, as the records of one audit event tell it.
 
-use super::{EventUid, Stamp, Within};
+use super::session::Origin;
+use super::{EventUid, Stamp, Timestamp, Within};
 
 /// A user or group: the number, and the name where a record gave one. Names never come from the
 /// machine that trailhound runs on.
@@ -49,6 +50,39 @@ pub struct Completeness {
     pub paths_missing: u32,
 }
 
+/// A process that another one descends from, as records before told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ancestor<'a> {
+    pub pid: u32,
+    pub exe: Option<&'a [u8]>,
+    /// Its arguments with one space between, cut where they are long; `None` where its start was not seen.
+    pub command: Option<&'a [u8]>,
+    /// When its program started, where that was seen.
+    pub started: Option<Timestamp>,
+}
+
+/// What an event that is no program start says of a process that lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Witness<'a> {
+    pub pid: u32,
+    pub ppid: Option<u32>,
+    pub exe: Option<&'a [u8]>,
+    pub session: Option<u32>,
+    pub time: Timestamp,
+    pub did: Did,
+}
+
+/// What it did, as far as others are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Did {
+    Nothing,
+    /// It got a session of its own.
+    Assigned,
+    /// It started a process of this number.
+    Forked(u32),
+    Exited,
+}
+
 /// One successful program start.
 #[derive(Clone, Copy, Debug)]
 pub struct Process<'a> {
@@ -71,6 +105,10 @@ pub struct Process<'a> {
     /// Who logged on (auid): stays through sudo and su.
     pub login_user: Account<'a>,
     pub session: Option<u32>,
+    /// Where its session came from.
+    pub origin: Origin<'a>,
+    /// The parent first, then its parent, as far as they are known for certain.
+    pub ancestors: &'a [Ancestor<'a>],
     pub tty: Option<&'a [u8]>,
     pub keys: &'a [&'a [u8]],
     /// Labels of the configuration.

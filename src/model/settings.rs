@@ -49,6 +49,8 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Sessions and logons in the making of one host.
     pub sessions_per_host: usize,
+    /// Processes of one host that are remembered as parents.
+    pub processes_per_host: usize,
     /// Source addresses of one host whose failed logons are counted.
     pub sources_per_host: usize,
     /// Hosts of a lane; the one silent longest is forgotten.
@@ -64,6 +66,8 @@ impl Default for Limits {
             bytes: 48 << 20,
             line_bytes: 64 << 10,
             sessions_per_host: 4096,
+            // A table of 512 places, filled to seven eighths.
+            processes_per_host: 448,
             sources_per_host: 4096,
             hosts: 20_000,
         }
@@ -107,6 +111,29 @@ impl Default for Guessing {
     }
 }
 
+/// When what rules, indicators and guesses say of one session or source is told as a story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Points of a story that is told as high, and as critical.
+    pub high: u32,
+    pub critical: u32,
+    /// Tactics of ATT&CK that a high one has; a critical one has two more.
+    pub tactics: usize,
+    /// A story to which nothing was added for so long is over.
+    pub silence_ms: i64,
+}
+
+impl Default for Verdict {
+    fn default() -> Verdict {
+        Verdict {
+            high: 12,
+            critical: 30,
+            tactics: 3,
+            silence_ms: 30 * 60_000,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub kinds: Kinds,
@@ -115,6 +142,7 @@ pub struct Settings {
     pub limits: Limits,
     pub waits: Waits,
     pub guessing: Guessing,
+    pub verdict: Verdict,
     /// What is inside, for the direction of flows.
     pub internal_networks: Vec<IpNet>,
     /// The host of lines that name none, before the key (`replay --host`).
@@ -156,6 +184,7 @@ impl Default for Settings {
             limits: Limits::default(),
             waits: Waits::default(),
             guessing: Guessing::default(),
+            verdict: Verdict::default(),
             internal_networks: default_internal_networks(),
             default_host: None,
             selection: Selection::default(),

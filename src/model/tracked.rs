@@ -5,15 +5,69 @@
 //! questions is not told: nobody has it. Where nobody ever asks ([`Tracked::track`]), there are no marks.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tracked<K, V> {
-    map: BTreeMap<K, V>,
-    /// Keys touched since the last question, and whether each was there then. `None`: nobody asks.
-    touched: Option<BTreeMap<K, bool>>,
+use hashbrown::HashMap;
+
+/// What may be tracked.
+pub trait Map<K, V>: Default {
+    fn get(&self, key: &K) -> Option<&V>;
+    fn get_mut(&mut self, key: &K) -> Option<&mut V>;
+    fn insert(&mut self, key: K, value: V) -> Option<V>;
+    fn remove(&mut self, key: &K) -> Option<V>;
+    fn len(&self) -> usize;
+    fn iter<'m>(&'m self) -> impl Iterator<Item = (&'m K, &'m V)>
+    where
+        K: 'm,
+        V: 'm;
 }
 
-impl<K: Ord + Copy, V> Tracked<K, V> {
+macro_rules! map {
+    () => {
+        fn get(&self, key: &K) -> Option<&V> {
+            self.get(key)
+        }
+        fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+            self.get_mut(key)
+        }
+        fn insert(&mut self, key: K, value: V) -> Option<V> {
+            self.insert(key, value)
+        }
+        fn remove(&mut self, key: &K) -> Option<V> {
+            self.remove(key)
+        }
+        fn len(&self) -> usize {
+            self.len()
+        }
+        fn iter<'m>(&'m self) -> impl Iterator<Item = (&'m K, &'m V)>
+        where
+            K: 'm,
+            V: 'm,
+        {
+            self.iter()
+        }
+    };
+}
+
+impl<K: Ord, V> Map<K, V> for BTreeMap<K, V> {
+    map!();
+}
+
+/// For what is looked up often, and whose order nobody sees.
+impl<K: Hash + Eq, V, S: BuildHasher + Default> Map<K, V> for HashMap<K, V, S> {
+    map!();
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked<K, V, M = BTreeMap<K, V>> {
+    map: M,
+    /// Keys touched since the last question, and whether each was there then. `None`: nobody asks.
+    touched: Option<BTreeMap<K, bool>>,
+    values: PhantomData<V>,
+}
+
+impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
     /// From now on changes are marked. What is here already counts as told.
     pub fn track(&mut self) {
         self.touched = Some(BTreeMap::new());
@@ -45,14 +99,14 @@ impl<K: Ord + Copy, V> Tracked<K, V> {
     }
 
     /// Empties it.
-    pub fn take(&mut self) -> BTreeMap<K, V> {
+    pub fn take(&mut self) -> M {
         let all = std::mem::take(&mut self.map);
-        all.keys().for_each(|key| self.touch(*key, true));
+        all.iter().for_each(|(key, _)| self.touch(*key, true));
         all
     }
 
     pub fn contains_key(&self, key: &K) -> bool {
-        self.map.contains_key(key)
+        self.map.get(key).is_some()
     }
 
     pub fn len(&self) -> usize {
@@ -60,11 +114,11 @@ impl<K: Ord + Copy, V> Tracked<K, V> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.map.len() == 0
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.map.values()
+        self.map.iter().map(|(_, value)| value)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
@@ -97,7 +151,8 @@ impl<K: Ord + Copy, V> Tracked<K, V> {
     pub fn told(&self) -> impl Iterator<Item = K> {
         let touched = self.touched.iter().flatten();
         let told_and_touched = touched.clone().filter(|(_, was_there)| **was_there);
-        let untouched = self.map.keys().filter(|key| {
+        let keys = self.map.iter().map(|(key, _)| key);
+        let untouched = keys.filter(|key| {
             let touched = self.touched.as_ref();
             touched.is_none_or(|touched| !touched.contains_key(key))
         });
@@ -113,11 +168,12 @@ impl<K: Ord + Copy, V> Tracked<K, V> {
     }
 }
 
-impl<K, V> Default for Tracked<K, V> {
-    fn default() -> Tracked<K, V> {
+impl<K, V, M: Default> Default for Tracked<K, V, M> {
+    fn default() -> Tracked<K, V, M> {
         Tracked {
-            map: BTreeMap::new(),
+            map: M::default(),
             touched: None,
+            values: PhantomData,
         }
     }
 }
@@ -134,7 +190,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_told_and_what_came_and_went_is_not() {
-        let mut map = Tracked::default();
+        let mut map = Tracked::<u8, u8>::default();
         map.insert(9, 9);
         map.track();
         map.insert(1, 10);
@@ -159,7 +215,7 @@ mod tests {
         /// Whoever takes over what is told has the map, and never a key to remove that they have not.
         #[test]
         fn a_follower_has_the_same(steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..9), 0..200)) {
-            let (mut map, mut follower) = (Tracked::default(), BTreeMap::new());
+            let (mut map, mut follower) = (Tracked::<u8, u8>::default(), BTreeMap::new());
             map.track();
             for (what, key, value) in steps {
                 match what {

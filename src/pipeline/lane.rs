@@ -16,6 +16,7 @@ mod alerts;
 mod carriers;
 mod choice;
 mod hosts;
+mod judge;
 mod keyed;
 mod losses;
 mod release;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use crate::model::{Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
 use crate::pipeline::audit::line::{self, Record};
+use crate::pipeline::detect::RuleSet;
 use crate::pipeline::envelope::{Line, Opener};
 use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
@@ -66,6 +68,8 @@ pub struct Stats {
     pub daemon_failures: u64,
     /// Indicator hits.
     pub hits: u64,
+    /// Rules that events matched.
+    pub matches: u64,
     /// Sessions, logons in the making and guessing sources that a bound made the lane forget.
     pub forgotten: u64,
 }
@@ -90,6 +94,7 @@ pub struct Lane {
 
 struct State {
     settings: Arc<Settings>,
+    rules: Arc<RuleSet>,
     stats: Stats,
     hosts: Hosts,
     desk: Desk,
@@ -107,6 +112,7 @@ impl Lane {
             state: State {
                 hosts: Hosts::new(&settings),
                 settings,
+                rules: Arc::default(),
                 stats: Stats::default(),
                 desk: Desk::default(),
                 told_before: i64::MIN,
@@ -226,6 +232,13 @@ impl Lane {
         first
             .min()
             .map(|first| self.hold().map_or(first, |hold| first.min(hold)))
+    }
+
+    /// From now on events are held against these rules.
+    pub fn follow_rules(&mut self, rules: &Arc<RuleSet>) {
+        if !Arc::ptr_eq(rules, &self.state.rules) {
+            self.state.rules = Arc::clone(rules);
+        }
     }
 
     /// Tells a new lane that events whose first record stands before `offset` have gone out: they

@@ -29,7 +29,7 @@ pub(super) struct Seen {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("indicator file {}: {source}", path.display())]
+#[error("{}: {source}", path.display())]
 pub(super) struct Unreadable {
     path: PathBuf,
     source: io::Error,
@@ -127,7 +127,7 @@ fn load(files: &[PathBuf]) -> Result<Loaded, Unreadable> {
     })
 }
 
-fn look(path: &Path) -> Result<Seen, Unreadable> {
+pub(super) fn look(path: &Path) -> Result<Seen, Unreadable> {
     let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
     Ok(Seen {
         modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -136,7 +136,7 @@ fn look(path: &Path) -> Result<Seen, Unreadable> {
     })
 }
 
-fn unreadable(path: &Path, source: io::Error) -> Unreadable {
+pub(super) fn unreadable(path: &Path, source: io::Error) -> Unreadable {
     Unreadable {
         path: path.to_owned(),
         source,

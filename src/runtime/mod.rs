@@ -18,6 +18,7 @@ mod eof;
 mod handover;
 mod http;
 mod intel;
+pub mod rules;
 mod offsets;
 mod rebalance;
 mod restore;
@@ -40,6 +41,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::pipeline::detect::RuleSet;
 use crate::pipeline::intel::IntelSet;
 use crate::telemetry::Metrics;
 
@@ -56,6 +58,7 @@ struct Shared {
     config: Config,
     metrics: Metrics,
     intel: ArcSwap<IntelSet>,
+    rules: ArcSwap<RuleSet>,
     view: view::LiveView,
     /// What a topic takes at most, known once the topics were looked at.
     most_bytes: OnceLock<BTreeMap<String, usize>>,
@@ -80,11 +83,15 @@ fn daemon(
 ) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("metrics")?;
     let (set, seen) = intel::load_first(&config.intel.files, &metrics)?;
+    let rules =
+        rules::load_first(&config.rules.files, config.rules.pack).context("loading rules")?;
+    let (rules, seen_rules) = rules.into_parts();
     let shared = Arc::new(Shared {
         view: view::LiveView::new(config.workers),
         metrics,
         intel: ArcSwap::from_pointee(set),
         most_bytes: OnceLock::new(),
+        rules: ArcSwap::from_pointee(rules),
         config,
         stop,
     });
@@ -105,6 +112,7 @@ fn daemon(
             }
         });
         tokio::spawn(intel::keep_fresh(Arc::clone(&shared), seen));
+        tokio::spawn(rules::keep_fresh(Arc::clone(&shared), seen_rules));
         supervise(&shared).await
     });
     // Requests and reloads that are under way have nobody left to serve.

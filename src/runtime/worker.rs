@@ -210,6 +210,9 @@ impl Worker {
         self.shared.view.turn(self.id);
         self.intel = self.shared.intel.load_full();
         self.rebalance()?;
+        let rules = self.shared.rules.load_full();
+        let lanes = self.seats.values_mut().map(|seat| &mut seat.lane);
+        lanes.for_each(|lane| lane.follow_rules(&rules));
         self.intake()?;
         self.tick()?;
         self.sink.poll(Duration::ZERO)?;

@@ -22,6 +22,8 @@ fn the_story_is_told_to_its_end() {
         "10.20.0.5:38810 -> 203.0.113.66:8000",
         "indicator 198.51.100.0/28",
         "kept byte for byte",
+        "The story of the attack",
+        "session 52: deploy from 203.0.113.66 by sshd, password",
         "What to try next",
     ] {
         assert!(told.contains(wanted), "'{wanted}' in\n{told}");

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod reference;
 mod replay;
+mod story;
 
 use std::ffi::OsStr;
 use std::io::Write;

@@ -40,6 +40,10 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "auditd.words.*",
         "kind `audit`: words of records that are no field, by type of their record",
     ),
+    (
+        "trailhound.ancestry.*",
+        "kind `process`: the parent's parent and so on, as far as they are known: `pid`, `executable`, `command_line`",
+    ),
     ("trailhound.complete", "every record that was promised came"),
     ("trailhound.count", "flows that the record sums up"),
     (
@@ -78,6 +82,10 @@ pub const CUSTOM: &[(&str, &str)] = &[
     ("trailhound.gap.last_serial", "the last one"),
     ("trailhound.gap.missing", "how many are missing"),
     ("trailhound.logon_uid", "logoff: `event.id` of the logon"),
+    (
+        "trailhound.matched.*",
+        "alert of a rule: the fields by which an event matched, `field` and `value`",
+    ),
     ("trailhound.method", "`password` or `publickey`"),
     ("trailhound.missing", "what an incomplete event lacks"),
     (
@@ -93,11 +101,21 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "kind `audit`: what the program says it did (`op=`)",
     ),
     ("trailhound.original_uid", "the flow record's own id"),
+    (
+        "trailhound.session.*",
+        "the logon of the event's session: `src_ip`, `logon_uid`, `service`, `method`, `terminal`, `start_time` (ms); \
+        `logon_seen` is false where it was not seen",
+    ),
+    (
+        "trailhound.story.*",
+        "alert of a story: `uid` (the same whenever it is told), `step` (`created`, `updated`, `closed`), `points`, `sessions`, `stages`",
+    ),
     ("trailhound.severity", "severity of an alert in words"),
     (
         "trailhound.signal",
         "kind `audit`: number of the signal that was sent, or that a program died of",
     ),
+    ("trailhound.tags", "alert of a rule: the rule's tags"),
     (
         "trailhound.target.comm",
         "kind `audit`: the process that it was done to",

@@ -62,6 +62,8 @@ fn documents(schema: Schema, source: Source, text: &[u8], intel: &IntelSet) -> V
         ..Settings::default()
     };
     let mut lane = Lane::new(Arc::new(settings));
+    let pack = trailhound::runtime::rules::load(&[], true).expect("the rules that come along");
+    lane.follow_rules(&Arc::new(pack.set));
     let mut out = Outputs::new();
     for (offset, value) in (0..).zip(text.split(|b| *b == b'\n')) {
         let input = Input {
@@ -91,6 +93,10 @@ pub fn own(schema: Schema) -> Vec<(Kind, Value)> {
     let intel = intel();
     let mut all = documents(schema, Source::Audit, AUDIT.as_bytes(), &intel);
     all.extend(documents(schema, Source::Flow, FLOWS.as_bytes(), &intel));
+    let attack = std::fs::read(root().join("src/cli/demo/recording/attack.log.zst"));
+    let attack =
+        zstd::decode_all(&attack.expect("the demonstration's recording")[..]).expect("zstd");
+    all.extend(documents(schema, Source::Audit, &attack, &intel));
     for folder in std::fs::read_dir(root().join("tests/golden")).expect("golden folders") {
         let folder = folder.expect("a folder").path();
         for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::story as sessions;
 use super::{Failure, logging};
 use crate::config::{self, Beside, Config, Topics};
 use crate::runtime::{self, Stop};
@@ -74,6 +75,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         )
         .into());
     }
+    screen.story(&told)?;
     screen.next_steps()?;
     Ok(())
 }
@@ -220,6 +222,7 @@ impl Screen {
         } else {
             let document = serde_json::from_slice(&read.value)
                 .with_context(|| format!("a document of {}", read.topic))?;
+            told.book.take(&document);
             told.event(&document, self.paint)
         };
         line.map_or(Ok(()), |line| self.say(&line))
@@ -258,9 +261,23 @@ impl Screen {
         ))
     }
 
+    /// The session of the attack as a tree, as `trailhound story` prints it.
+    fn story(&self, told: &Told) -> anyhow::Result<()> {
+        self.say(&format!("\n{}", self.paint.bold("The story of the attack")))?;
+        let print = sessions::Print {
+            colour: self.paint.0,
+            from: Some(story::ATTACKER.to_owned()),
+        };
+        let mut out = std::io::stdout().lock();
+        print
+            .book(&told.book, &mut out)
+            .context("writing to stdout")
+    }
+
     fn next_steps(&self) -> anyhow::Result<()> {
         self.say(&format!(
             "\n{}\n  trailhound replay /var/log/audit/audit.log     the same on a file of yours, no Kafka\n  \
+             trailhound story /var/log/audit/audit.log      its sessions as trees, for people\n  \
              trailhound check-config trailhound.toml        a first configuration: [kafka] bootstrap_servers\n  \
              trailhound run --config trailhound.toml        the daemon on your brokers",
             self.paint.bold("What to try next"),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::story::ATTACKER;
+use crate::cli::story::Book;
 
 /// Programs that a person would look at twice in a session from outside.
 const TELLING: [&str; 16] = [
@@ -58,6 +59,8 @@ pub(super) struct Told {
     pub(super) indicators: u64,
     /// Processes of the attacker's sessions that were not told one by one.
     pub(super) untold: u64,
+    /// All of it, by session.
+    pub(super) book: Book,
     /// The attacker's sessions on the one host of the story.
     sessions: BTreeSet<String>,
 }

@@ -15,14 +15,14 @@ const CHUNK: usize = 256 << 10;
 /// The arrival clock of `replay`.
 const STILL: Timestamp = Timestamp(0);
 
-pub(super) struct Follower<'i> {
+pub(in crate::cli) struct Follower<'i> {
     lane: Lane,
     intel: &'i IntelSet,
     offset: i64,
 }
 
 impl<'i> Follower<'i> {
-    pub(super) fn new(lane: Lane, intel: &'i IntelSet) -> Follower<'i> {
+    pub(in crate::cli) fn new(lane: Lane, intel: &'i IntelSet) -> Follower<'i> {
         Follower {
             lane,
             intel,

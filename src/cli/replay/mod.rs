@@ -11,16 +11,16 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::ValueEnum;
 
-use super::{Failure, intel};
+use super::{Failure, intel, rules};
 use crate::model::schema::Schemas;
 use crate::model::settings::Kinds;
 use crate::model::{Kind, Schema, Settings, Source};
 use crate::pipeline::lane::Lane;
 
 mod blocks;
-mod follow;
+pub(super) mod follow;
 pub(super) mod open;
-mod pipe;
+pub(super) mod pipe;
 mod sink;
 mod summary;
 
@@ -62,6 +62,8 @@ pub(super) struct Args {
     /// Files of indicators, one a line
     #[arg(long, value_name = "FILE", num_args = 1..)]
     intel: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: rules::RuleArgs,
     /// Writes what could not be read here, as it came, one a line
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -94,7 +96,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let progress = summary::progress(&args.files);
     let begun = Instant::now();
     let reading = pipe::Reading::new(&args.files, source, progress.clone());
-    let follower = follow::Follower::new(Lane::new(Arc::new(settings)), &intel);
+    let mut lane = Lane::new(Arc::new(settings));
+    lane.follow_rules(&rules::load(&args.rules)?);
+    let follower = follow::Follower::new(lane, &intel);
     let done = if args.threads == 1 {
         pipe::on_one_thread(reading, follower, sink)
     } else {

@@ -22,7 +22,7 @@ use crate::pipeline::lane::Stats;
 const UNDER_WAY: usize = 4;
 
 /// The files, block by block.
-pub(super) struct Reading<'a> {
+pub(in crate::cli) struct Reading<'a> {
     files: std::slice::Iter<'a, PathBuf>,
     /// `None`: decided for each file.
     told: Option<Source>,
@@ -31,7 +31,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         files: &'a [PathBuf],
         told: Option<Source>,
         progress: ProgressBar,
@@ -97,6 +97,25 @@ pub(super) fn on_one_thread(
     let stats = follower.finish(&mut out);
     let written = sink.write(&out).and_then(|()| sink.finish());
     Ok(quiet(written)?.then_some(stats))
+}
+
+/// Gives all outputs to `take`, on this thread.
+pub(in crate::cli) fn through(
+    mut reading: Reading<'_>,
+    mut follower: Follower<'_>,
+    mut take: impl FnMut(&Outputs),
+) -> anyhow::Result<()> {
+    let (mut block, mut out) = (Block::new(), Outputs::new());
+    while reading.next(&mut block)? {
+        follower.block(&block, &mut out, |out| {
+            take(out);
+            out.clear();
+            Ok::<_, anyhow::Error>(())
+        })?;
+    }
+    follower.finish(&mut out);
+    take(&out);
+    Ok(())
 }
 
 /// A channel of its own is gone: the thread at its other end says why.

@@ -56,6 +56,7 @@ impl fmt::Display for Summary<'_> {
             daemon_failures,
             rejects,
             hits,
+            matches,
             forgotten,
         } = self.stats;
         let rate = *lines as f64 / self.seconds.max(1e-6);
@@ -84,6 +85,9 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "filtered     {}", filtered.iter().sum::<u64>())?;
         }
         writeln!(f, "hits         {hits}")?;
+        if *matches > 0 {
+            writeln!(f, "matches      {matches} of rules")?;
+        }
         writeln!(
             f,
             "forgotten    {forgotten} sessions, sources and hosts, for a bound"

@@ -14,6 +14,7 @@ use bumpalo::collections::Vec as BumpVec;
 use memchr::memmem;
 
 use crate::model::process::{Completeness, Cut};
+use crate::model::session::Origin;
 use crate::model::{EventUid, Process};
 
 use super::event::Event;
@@ -87,6 +88,8 @@ fn empty<'b>(event: &Event, host: &'b str) -> Process<'b> {
         effective_group: Default::default(),
         login_user: Default::default(),
         session: None,
+        origin: Origin::None,
+        ancestors: &[],
         tty: None,
         keys: &[],
         labels: &[],

@@ -32,6 +32,7 @@ mod keys;
 pub mod interpret;
 pub mod line;
 pub mod normalise;
+pub mod witness;
 pub mod opened;
 pub mod record_types;
 pub mod records;

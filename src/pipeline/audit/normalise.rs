@@ -8,6 +8,7 @@ use bumpalo::Bump;
 
 use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Cut;
+use crate::model::session::Origin;
 use crate::model::{EventUid, Process};
 
 use super::auoms;
@@ -61,6 +62,8 @@ pub fn process<'b>(
         effective_group: call.effective_group,
         login_user: call.login_user,
         session: call.session,
+        origin: Origin::None,
+        ancestors: &[],
         tty: call.tty,
         keys: call.keys(bump),
         labels: &[],
@@ -103,6 +106,7 @@ pub fn audit_event<'b>(
         record_type: facts.record_type,
         activity: facts.activity,
         actor: facts.actor,
+        origin: Origin::None,
         call: facts.call,
         decision: facts.decision,
         anomaly: facts.anomaly,

@@ -53,6 +53,9 @@ impl RecordType {
     pub const CRED_ACQ: RecordType = RecordType::known("CRED_ACQ");
     pub const CRED_REFR: RecordType = RecordType::known("CRED_REFR");
     pub const CONFIG_CHANGE: RecordType = RecordType::known("CONFIG_CHANGE");
+    pub const ANOM_ABEND: RecordType = RecordType::known("ANOM_ABEND");
+    pub const SYSTEM_BOOT: RecordType = RecordType::known("SYSTEM_BOOT");
+    pub const DAEMON_START: RecordType = RecordType::known("DAEMON_START");
     pub const DAEMON_ABORT: RecordType = RecordType::known("DAEMON_ABORT");
     pub const DAEMON_ERR: RecordType = RecordType::known("DAEMON_ERR");
 

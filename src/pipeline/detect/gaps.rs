@@ -39,5 +39,7 @@ pub fn alert(host: &str, gap: Gap) -> Alert {
         evidence_total: 0,
         hits: Vec::new(),
         gap: Some(gap),
+        behaviour: None,
+        finding: None,
     }
 }

@@ -268,6 +268,8 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         evidence_total: source.all_failures() + 1,
         hits: Vec::new(),
         gap: None,
+        behaviour: None,
+        finding: None,
     }
 }
 
@@ -305,6 +307,8 @@ fn tell_given_up(
         evidence_total: source.failures,
         hits: Vec::new(),
         gap: None,
+        behaviour: None,
+        finding: None,
     });
 }
 

@@ -58,5 +58,7 @@ pub fn alert(event: &Sighted<'_>, hits: Vec<Hit>) -> Alert {
         evidence_total: 1,
         hits,
         gap: None,
+        behaviour: None,
+        finding: None,
     }
 }

@@ -1,15 +1,17 @@
 //! What the encoders of all schemas write alike: kernel stamps, joined arguments, records field by
 //! field, names of protocols.
 
-use crate::model::alert::Rule;
+use crate::model::Alert;
+use crate::model::alert::{Finding, Rule, Step};
 use crate::model::audit::{AuditRecord, ROW, USUAL};
 use crate::model::eight;
 use crate::model::gap::Gap;
 use crate::model::process::Completeness;
+use crate::model::session::Origin;
 use crate::model::{EventUid, Stamp, Within};
 
 use super::iso::Iso;
-use super::json::{Member, Object, string_part};
+use super::json::{Member, Object, string, string_part};
 use super::numbers::digits;
 
 /// `SECONDS.MILLIS:SERIAL`, without the machinery of formatting: every event has one.
@@ -74,47 +76,227 @@ pub fn missing(completeness: &Completeness) -> impl Iterator<Item = &'static str
 }
 
 /// What a rule is called, what it looks for, and its technique.
-pub struct Told {
-    pub name: &'static str,
-    pub desc: &'static str,
-    pub attack: Option<Attack>,
+pub struct Told<'a> {
+    pub name: &'a str,
+    pub desc: &'a str,
+    /// Id and name.
+    pub tactics: Vec<(&'static str, &'static str)>,
+    pub techniques: Vec<Technique>,
 }
 
-/// Tactic and technique of MITRE ATT&CK, each id and name.
-#[derive(Clone, Copy)]
-pub struct Attack {
-    pub tactic: (&'static str, &'static str),
-    pub technique: (&'static str, &'static str),
+/// A technique of MITRE ATT&CK: `T1059`, or `T1059.004` which is a part of it.
+pub struct Technique {
+    pub id: String,
+    pub name: Option<&'static str>,
 }
 
-const GUESSING: Attack = Attack {
-    tactic: ("TA0006", "Credential Access"),
-    technique: ("T1110", "Brute Force"),
-};
-
-pub fn rule(rule: Rule) -> Told {
-    match rule {
-        Rule::IndicatorHit => Told {
-            name: "Indicator of compromise",
-            desc: "An address, name, URL or hash of an indicator file stands in an event.",
-            attack: None,
-        },
-        Rule::GuessedLogon => Told {
-            name: "Guessed logon",
-            desc: "A source address failed to log on several times and then got in.",
-            attack: Some(GUESSING),
-        },
-        Rule::GuessingLogon => Told {
-            name: "Password guessing",
-            desc: "A source address failed to log on several times and did not get in.",
-            attack: Some(GUESSING),
-        },
-        Rule::LostEvents => Told {
-            name: "Lost audit events",
-            desc: "Serials that the kernel gave out are missing: events were lost, or left out, on the way.",
-            attack: None,
-        },
+impl Technique {
+    /// The technique that this is, or is a part of.
+    pub fn whole(&self) -> &str {
+        self.id.split('.').next().unwrap_or_default()
     }
+
+    pub fn is_part(&self) -> bool {
+        self.id.contains('.')
+    }
+}
+
+/// Tactics of ATT&CK for enterprises as Sigma's tags name them, with id and name.
+const TACTICS: [(&str, &str, &str); 14] = [
+    ("reconnaissance", "TA0043", "Reconnaissance"),
+    ("resource-development", "TA0042", "Resource Development"),
+    ("initial-access", "TA0001", "Initial Access"),
+    ("execution", "TA0002", "Execution"),
+    ("persistence", "TA0003", "Persistence"),
+    ("privilege-escalation", "TA0004", "Privilege Escalation"),
+    ("defense-evasion", "TA0005", "Defense Evasion"),
+    ("credential-access", "TA0006", "Credential Access"),
+    ("discovery", "TA0007", "Discovery"),
+    ("lateral-movement", "TA0008", "Lateral Movement"),
+    ("collection", "TA0009", "Collection"),
+    ("command-and-control", "TA0011", "Command and Control"),
+    ("exfiltration", "TA0010", "Exfiltration"),
+    ("impact", "TA0040", "Impact"),
+];
+
+/// What an alert's rule is called, and what it looks for.
+pub fn told(alert: &Alert) -> Told<'_> {
+    if let Some(finding) = &alert.finding {
+        return of_story(finding);
+    }
+    let Some(behaviour) = &alert.behaviour else {
+        return of_rule(alert.rule);
+    };
+    let rule = &behaviour.rule;
+    let tags = || {
+        rule.tags
+            .iter()
+            .filter_map(|tag| tag.strip_prefix("attack."))
+    };
+    let tactic = |tag: &str| {
+        // Older rules part the words by an underscore.
+        tactic_of(&tag.replace('_', "-"))
+    };
+    let technique = |tag: &str| {
+        let number = tag.strip_prefix(['t', 'T'])?;
+        let is_one = number.bytes().next().is_some_and(|b| b.is_ascii_digit());
+        is_one.then(|| Technique {
+            id: format!("T{number}"),
+            name: None,
+        })
+    };
+    let desc = match &*rule.description {
+        "" => &rule.title,
+        desc => desc,
+    };
+    Told {
+        name: &rule.title,
+        desc,
+        tactics: tags().filter_map(tactic).collect(),
+        techniques: tags().filter_map(technique).collect(),
+    }
+}
+
+fn tactic_of(tag: &str) -> Option<(&'static str, &'static str)> {
+    let found = TACTICS.iter().find(|(name, ..)| *name == tag)?;
+    Some((found.1, found.2))
+}
+
+/// Tactics and techniques in the order of the stages, each once.
+fn of_story(finding: &Finding) -> Told<'_> {
+    let mut told = of_rule(Rule::Story);
+    let names = finding.stages.iter().map(|stage| &stage.tactic);
+    for tactic in names
+        .chain(&finding.tactics)
+        .filter_map(|name| tactic_of(name))
+    {
+        if !told.tactics.contains(&tactic) {
+            told.tactics.push(tactic);
+        }
+    }
+    for stage in &finding.stages {
+        let is_known = told
+            .techniques
+            .iter()
+            .any(|one| *one.id == *stage.technique);
+        if !stage.technique.is_empty() && !is_known {
+            told.techniques.push(Technique {
+                id: stage.technique.to_string(),
+                name: None,
+            });
+        }
+    }
+    told
+}
+
+/// How far a story is, and what it is made of.
+pub fn story(o: &mut Object<'_>, alert: &Alert) {
+    let Some(finding) = &alert.finding else {
+        return;
+    };
+    o.object("story", |s| {
+        s.uid("uid", finding.uid);
+        s.plain(
+            "step",
+            match finding.step {
+                Step::Create => "created",
+                Step::Update => "updated",
+                Step::Close => "closed",
+            },
+        );
+        s.number("points", finding.points);
+        s.array("sessions", &finding.sessions, |out, number| {
+            digits(out, *number)
+        });
+        s.objects("stages", &finding.stages, |o, stage| {
+            o.text("tactic", stage.tactic.as_bytes());
+            o.text("technique", stage.technique.as_bytes());
+            o.text("title", stage.title.as_bytes());
+            o.text("what", stage.what.as_bytes());
+            o.number("time", stage.evidence.time.0);
+            o.uid("event_uid", stage.evidence.uid);
+        });
+    });
+}
+
+fn of_rule(rule: Rule) -> Told<'static> {
+    let plain = |name, desc| Told {
+        name,
+        desc,
+        tactics: Vec::new(),
+        techniques: Vec::new(),
+    };
+    let guessing = |name, desc| Told {
+        tactics: vec![("TA0006", "Credential Access")],
+        techniques: vec![Technique {
+            id: "T1110".to_owned(),
+            name: Some("Brute Force"),
+        }],
+        ..plain(name, desc)
+    };
+    match rule {
+        Rule::IndicatorHit => plain(
+            "Indicator of compromise",
+            "An address, name, URL or hash of an indicator file stands in an event.",
+        ),
+        Rule::GuessedLogon => guessing(
+            "Guessed logon",
+            "A source address failed to log on several times and then got in.",
+        ),
+        Rule::GuessingLogon => guessing(
+            "Password guessing",
+            "A source address failed to log on several times and did not get in.",
+        ),
+        Rule::LostEvents => plain(
+            "Lost audit events",
+            "Serials that the kernel gave out are missing: events were lost, or left out, on the way.",
+        ),
+        Rule::Story => plain(
+            "Story of an attack",
+            "What rules, indicators and guessed passwords say of one session or source adds up to an attack.",
+        ),
+        Rule::Behaviour => plain("Behaviour", "A rule of a rule file matches an event."),
+    }
+}
+
+/// The fields by which a rule matched.
+pub fn matched(o: &mut Object<'_>, alert: &Alert) {
+    if let Some(behaviour) = &alert.behaviour {
+        o.objects("matched", &behaviour.fields, |m, (field, value)| {
+            m.text("field", field.as_bytes());
+            m.text("value", value.as_bytes());
+        });
+        let tags = behaviour.rule.tags.iter();
+        o.array("tags", tags, |out, tag| string(out, tag.as_bytes()));
+    }
+}
+
+/// `session`: what is known of the logon that an event's session began with, or that it was not seen.
+pub fn origin(o: &mut Object<'_>, origin: Origin<'_>) {
+    let session = match origin {
+        Origin::None => return,
+        Origin::Unseen => {
+            o.raw(r#""session":{"logon_seen":false}"#);
+            return;
+        }
+        Origin::Of(session) => session,
+    };
+    o.object("session", |s| {
+        if let Some(ip) = session.src_ip {
+            s.address("src_ip", ip);
+        }
+        if let Some(uid) = session.logon_uid {
+            s.uid("logon_uid", uid);
+        }
+        if !session.service.is_empty() {
+            s.text("service", session.service.as_bytes());
+        }
+        if let Some(method) = session.method {
+            s.plain("method", method.as_str());
+        }
+        s.text_if("terminal", session.terminal.as_deref());
+        s.number("start_time", session.started.0);
+    });
 }
 
 /// Words of records that are no field, by type of their record.

@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use crate::model::alert::Behaviour;
+use crate::model::audit::AuditEvent;
 use crate::model::flow::Verdict;
 use crate::model::{Alert, Flow, Hit, Logon, Process};
 use crate::pipeline::detect::indicators::{self, Sighted};
+use crate::pipeline::detect::sigma;
 use crate::pipeline::encode::ocsf;
 use crate::pipeline::state::logons::shown;
 
@@ -17,11 +20,49 @@ pub fn of_process(process: &Process<'_>, hits: Vec<Hit>) -> Alert {
         host: process.host,
         time: process.stamp.time,
         user: process.login_user.name.or(process.user.name),
-        src_ip: None,
+        src_ip: process.origin.src_ip(),
         what: &format!("the command line of {program}"),
         succeeded: true,
     };
     indicators::alert(&event, hits)
+}
+
+/// A rule that a program start matches.
+pub fn of_behaviour(process: &Process<'_>, behaviour: Behaviour) -> Alert {
+    let command = process.argv.join(&b' ');
+    let command = String::from_utf8_lossy(&command);
+    let event = Sighted {
+        uid: process.uid,
+        type_uid: ocsf::TYPE_LAUNCH,
+        host: process.host,
+        time: process.stamp.time,
+        user: process.login_user.name.or(process.user.name),
+        src_ip: process.origin.src_ip(),
+        what: &command,
+        succeeded: true,
+    };
+    sigma::alert(&event, behaviour)
+}
+
+/// A rule that another audit event matches.
+pub fn of_behaviour_of(event: &AuditEvent<'_>, behaviour: Behaviour) -> Alert {
+    let program = event.actor.exe.or(event.actor.comm);
+    let program = String::from_utf8_lossy(program.unwrap_or(b"a program")).into_owned();
+    let what = match event.call.and_then(|call| call.name) {
+        Some(call) => format!("{program}, {call}"),
+        None => program,
+    };
+    let event = Sighted {
+        uid: event.uid,
+        type_uid: ocsf::audit::type_uid(event),
+        host: event.host,
+        time: event.stamp.time,
+        user: event.actor.login_user.name.or(event.actor.user.name),
+        src_ip: event.origin.src_ip(),
+        what: &what,
+        succeeded: event.success != Some(false),
+    };
+    sigma::alert(&event, behaviour)
 }
 
 pub fn of_logon(logon: &Logon, hits: Vec<Hit>) -> Alert {

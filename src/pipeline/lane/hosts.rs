@@ -6,8 +6,8 @@ use crate::model::{Settings, Stamp, Timestamp};
 use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
-use crate::pipeline::detect::Guesses;
-use crate::pipeline::state::{Logons, Names, Serials};
+use crate::pipeline::detect::{Guesses, Stories};
+use crate::pipeline::state::{Logons, Names, Processes, Serials, Sessions};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -41,7 +41,10 @@ pub struct Host {
     pub buffer: HostBuffer,
     pub logons: Logons,
     pub names: Names,
+    pub sessions: Sessions,
+    pub processes: Processes,
     pub guesses: Guesses,
+    pub stories: Stories,
     pub serials: Serials,
     /// `audit_lost=` as the kernel told it last.
     pub kernel_lost: Option<u32>,

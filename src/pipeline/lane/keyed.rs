@@ -9,8 +9,10 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ring::Page;
-use crate::model::{Stamp, Timestamp, Tracked};
+use crate::model::{Map, Stamp, Timestamp, Tracked};
 use crate::pipeline::audit::correlate::BufferCore;
+use crate::pipeline::detect::verdict;
+use crate::pipeline::state::Cursor;
 
 use super::hosts::Host;
 use super::saved::Writer;
@@ -43,6 +45,10 @@ pub enum Key {
     UserName(u64, u32),
     /// An address that failed to log on.
     Source(u64, IpAddr),
+    /// What events of a session number are told.
+    SessionNumber(u64, u32),
+    Process(u64, u32),
+    Story(u64, verdict::Key),
 }
 
 impl Key {
@@ -59,7 +65,10 @@ impl Key {
             | Key::Session(number, _)
             | Key::Ended(number, _)
             | Key::UserName(number, _)
-            | Key::Source(number, _) => Some(number),
+            | Key::Source(number, _)
+            | Key::SessionNumber(number, _)
+            | Key::Process(number, _)
+            | Key::Story(number, _) => Some(number),
         }
     }
 
@@ -76,6 +85,12 @@ pub struct HostCore<S> {
     pub serials: S,
     /// Sessions that ended, in all time.
     pub ended: u64,
+    pub newest_session: u32,
+    /// Where process ids are, and how many processes there were.
+    pub cursor: Cursor,
+    pub lives: u32,
+    /// When it was looked for stories that are over.
+    pub looked: Timestamp,
     pub kernel_lost: Option<u32>,
     pub arrived: Timestamp,
     pub released: Timestamp,
@@ -133,10 +148,11 @@ impl From<StampPage> for Page<Stamp> {
 
 /// Something that is done with every map of a host.
 pub trait Visit {
-    fn map<K, V>(&mut self, map: &mut Tracked<K, V>, key: impl Fn(K) -> Key)
+    fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
     where
         K: Ord + Copy,
-        V: Serialize;
+        V: Serialize,
+        M: Map<K, V>;
 }
 
 /// Every map of a host that is saved key by key.
@@ -146,13 +162,18 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
     visit.map(&mut host.logons.sessions, |pid| Key::Session(number, pid));
     visit.map(&mut host.names.by_id, |id| Key::UserName(number, id));
     visit.map(&mut host.guesses.sources, |ip| Key::Source(number, ip));
+    visit.map(&mut host.sessions.by_number, |ses| {
+        Key::SessionNumber(number, ses)
+    });
+    visit.map(&mut host.processes.nodes, |pid| Key::Process(number, pid));
+    visit.map(&mut host.stories.all, |of| Key::Story(number, of));
 }
 
 /// From now on the maps of a host mark what changes.
 pub fn track(host: &mut Host) {
     struct Track;
     impl Visit for Track {
-        fn map<K: Ord + Copy, V>(&mut self, map: &mut Tracked<K, V>, _: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, _: impl Fn(K) -> Key) {
             map.track();
         }
     }
@@ -163,7 +184,7 @@ pub fn track(host: &mut Host) {
 pub fn is_touched(host: &mut Host) -> bool {
     struct Touched(bool);
     impl Visit for Touched {
-        fn map<K: Ord + Copy, V>(&mut self, map: &mut Tracked<K, V>, _: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, _: impl Fn(K) -> Key) {
             self.0 |= map.is_touched();
         }
     }
@@ -187,6 +208,10 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
         buffer: host.buffer.core(),
         serials: &host.serials,
         ended: host.logons.ended.pushed(),
+        newest_session: host.sessions.newest,
+        cursor: host.processes.cursor.clone(),
+        lives: host.processes.lives,
+        looked: host.stories.looked,
         kernel_lost: host.kernel_lost,
         arrived: host.arrived,
         released: host.released,
@@ -205,10 +230,11 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
         .changes(|slot, page| writer.put(Key::Ended(number, slot), &page));
     struct Write<'a, 'w>(&'a mut Writer<'w>);
     impl Visit for Write<'_, '_> {
-        fn map<K, V>(&mut self, map: &mut Tracked<K, V>, key: impl Fn(K) -> Key)
+        fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
         where
             K: Ord + Copy,
             V: Serialize,
+            M: Map<K, V>,
         {
             map.changes(|at, value| self.0.change(key(at), value));
         }
@@ -241,7 +267,7 @@ pub fn told(host: &mut Host, each: &mut impl FnMut(Key)) {
     }
     struct Told<'a, F>(&'a mut F);
     impl<F: FnMut(Key)> Visit for Told<'_, F> {
-        fn map<K: Ord + Copy, V>(&mut self, map: &mut Tracked<K, V>, key: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key) {
             map.told().for_each(|at| (self.0)(key(at)));
         }
     }

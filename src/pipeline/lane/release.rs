@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::model::alert::Behaviour;
+use crate::model::audit::AuthKind;
 use crate::model::logon::LogonActivity;
-use crate::model::process::Cut;
+use crate::model::process::{Cut, Did, Witness};
 use crate::model::select::Choice;
 use crate::model::{Alert, Flow, Hit, Kind, Outputs, Process, Schema, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
-use crate::pipeline::audit::{facts, normalise, opened, records};
+use crate::pipeline::audit::opened::Opened;
+use crate::pipeline::audit::{facts, normalise, opened, records, witness};
+use crate::pipeline::detect::RuleSet;
+use crate::pipeline::detect::verdict::Seen;
 use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
@@ -22,7 +27,7 @@ use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
 use super::keyed;
 use super::trace::Step;
-use super::{Call, State, Stats, alerts};
+use super::{Call, State, Stats, alerts, judge};
 
 /// Memory that is used anew for each event.
 #[derive(Default)]
@@ -30,6 +35,8 @@ pub struct Desk {
     bump: Bump,
     hits: Vec<Hit>,
     decided: Vec<Decided>,
+    matches: Vec<Behaviour>,
+    pub seen: Option<Seen>,
     pub alerts: Vec<Alert>,
 }
 
@@ -38,12 +45,18 @@ pub struct Teller<'t> {
     pub settings: &'t Settings,
     pub stats: &'t mut Stats,
     pub intel: &'t IntelSet,
+    pub rules: &'t RuleSet,
     pub out: &'t mut Outputs,
     /// False where it went out before this lane began.
     pub tell: bool,
 }
 
 impl Teller<'_> {
+    /// Whether a document of this kind will be written where it holds nothing that is always told.
+    fn asks(&self, kind: Kind, choice: &Choice<'_>) -> bool {
+        self.tell && self.settings.kinds.has(kind) && choice.filter.is_none()
+    }
+
     pub fn tell(&mut self, kind: Kind, key: &[u8], write: impl FnOnce(&mut Vec<u8>, Schema)) {
         self.stats.events[kind as usize] += 1;
         if self.tell && self.settings.kinds.has(kind) {
@@ -112,6 +125,7 @@ impl State {
         host.released = event.stamp.time;
         host.touched = true;
         desk.advance(host, event.stamp.time, &mut teller);
+        host.watch_for_boot(&event);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
@@ -133,6 +147,7 @@ impl State {
             settings: &self.settings,
             stats: &mut self.stats,
             intel: call.intel,
+            rules: &self.rules,
             out: call.out,
             tell: offset >= self.told_before,
         };
@@ -149,6 +164,7 @@ impl State {
             settings: &self.settings,
             stats: &mut self.stats,
             intel: call.intel,
+            rules: &self.rules,
             out: call.out,
             tell,
         };
@@ -157,11 +173,26 @@ impl State {
 }
 
 impl Host {
+    /// Numbers of sessions and processes begin again when the host does. auditd that begins has not looked for
+    /// a while: who lives is not known any more.
+    fn watch_for_boot(&mut self, event: &Event) {
+        let first = event.kinds().next();
+        let is_daemon = first.is_some_and(RecordType::is_daemon);
+        let is_boot = first == Some(RecordType::SYSTEM_BOOT);
+        if is_boot || (!is_daemon && self.serials.is_of_new_boot(event.stamp)) {
+            self.sessions.reboot();
+        } else if first != Some(RecordType::DAEMON_START) {
+            return;
+        }
+        self.processes.forget();
+    }
+
     /// The logons beside what they need of the rest of the host.
     fn logons(&mut self, settings: &Settings, offset: i64) -> (&mut Logons, Context<'_>) {
         let context = Context {
             host: &self.name,
             names: &mut self.names,
+            sessions: &mut self.sessions,
             wait_ms: settings.waits.logon_ms,
             most: settings.limits.sessions_per_host,
             offset,
@@ -185,11 +216,18 @@ impl Desk {
             let facts = || with_known_names(facts::of(event, kind, bump), host, bump);
             settings.selection.choose(facts)
         };
-        if let Some(mut process) = normalise::process(event, cut, &host.name, bump) {
+        if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
+            let same = host.processes.comes(&start);
+            let mut process = start;
             fill_in_names(&mut process, host);
+            process.origin = host.sessions.origin(start.session, start.login_user.id);
+            process.ancestors = host.processes.ancestors(start.ppid, start.session, bump);
             process.labels = &choice.labels;
             self.process(&process, &choice, host, teller);
+            let most = settings.limits.processes_per_host;
+            host.processes.start(&start, same, most);
+            self.judge(host, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
@@ -197,26 +235,95 @@ impl Desk {
         }
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
+        self.other(bump, host, event, cut, &choice, teller);
+        self.judge(host, teller);
+        self.logons(host, teller);
+    }
+
+    /// An event that is no program start. It is itself of the session that its LOGIN record begins.
+    fn other(
+        &mut self,
+        bump: &Bump,
+        host: &mut Host,
+        event: &Event,
+        cut: Option<Cut>,
+        choice: &Choice<'_>,
+        teller: &mut Teller<'_>,
+    ) {
+        let settings = teller.settings;
         // Nobody may ask for this kind, and most events are about no authentication.
         let opened = LazyCell::new(|| opened::all(event, bump));
-        teller.tell_chosen(&choice, 0, Kind::Audit, &host.bytes, |out, schema| {
-            let mut audit = normalise::audit_event(event, &opened, cut, &host.name, bump);
-            audit.labels = &choice.labels;
+        let by_rules = teller.rules.looks_at(Kind::Audit);
+        let asked = by_rules || teller.asks(Kind::Audit, choice);
+        if event.kinds().any(|kind| records::auth_kind(kind).is_some()) {
+            self.authenticate(bump, host, event, &opened, settings);
+        }
+        let call = match asked {
+            true => opened::first(&opened, RecordType::SYSCALL).and_then(|record| record.call),
+            false => witness::read_call(event, bump),
+        };
+        let witness = call.and_then(|call| witness::of_call(call, event.stamp.time, bump));
+        if let Some(witness) = witness.or_else(|| witness::of_death(event, bump)) {
+            let most = settings.limits.processes_per_host;
+            host.processes.witness(&witness, most);
+        }
+        if !asked {
+            // It counts all the same.
+            return teller.tell_chosen(choice, 0, Kind::Audit, &host.bytes, |_, _| {});
+        }
+        let mut audit = normalise::audit_event(event, &opened, cut, &host.name, bump);
+        let (session, login_user) = (audit.actor.session, audit.actor.login_user.id);
+        audit.origin = host.sessions.origin(session, login_user);
+        audit.labels = &choice.labels;
+        if by_rules {
+            teller.rules.audit(&audit, &mut self.matches);
+        }
+        let matches = self.matches.len();
+        if matches > 0 {
+            self.seen = Some(judge::audit(&audit, &self.matches, settings));
+        }
+        teller.tell_chosen(choice, matches, Kind::Audit, &host.bytes, |out, schema| {
             encode::audit(out, schema, &audit);
         });
-        if !event.kinds().any(|kind| records::auth_kind(kind).is_some()) {
-            return;
-        }
-        for record in opened.iter() {
+        self.matched(teller, |behaviour| {
+            alerts::of_behaviour_of(&audit, behaviour)
+        });
+    }
+
+    /// What the records of an event say of logons, sessions and processes.
+    fn authenticate(
+        &mut self,
+        bump: &Bump,
+        host: &mut Host,
+        event: &Event,
+        opened: &[Opened<'_>],
+        settings: &Settings,
+    ) {
+        for record in opened {
             let Some(kind) = records::auth_kind(record.kind) else {
                 continue;
             };
             let record = records::read_auth(kind, event.stamp, record, bump);
-            let (logons, mut context) = host.logons(teller.settings, event.first_offset);
+            let (logons, mut context) = host.logons(settings, event.first_offset);
             let decided = &mut self.decided;
             logons.take(&record, &mut context, &mut |logon| decided.push(logon));
+            let did = match kind {
+                AuthKind::Assigned => Did::Assigned,
+                _ => Did::Nothing,
+            };
+            if let Some(pid) = record.pid {
+                let witness = Witness {
+                    pid,
+                    ppid: None,
+                    exe: record.exe,
+                    session: record.session,
+                    time: event.stamp.time,
+                    did,
+                };
+                let most = settings.limits.processes_per_host;
+                host.processes.witness(&witness, most);
+            }
         }
-        self.logons(host, teller);
     }
 
     fn process(
@@ -228,10 +335,17 @@ impl Desk {
     ) {
         self.hits.clear();
         sightings::process(teller.intel, process, &mut self.hits);
+        if teller.rules.looks_at(Kind::Process) {
+            teller.rules.process(process, &mut self.matches);
+        }
+        if !teller.rules.is_empty() && !(self.matches.is_empty() && self.hits.is_empty()) {
+            let (matches, hits) = (&self.matches, &self.hits);
+            self.seen = Some(judge::process(process, matches, hits, teller.settings));
+        }
         let hits = &self.hits;
         teller.tell_chosen(
             choice,
-            hits.len(),
+            hits.len() + self.matches.len(),
             Kind::Process,
             &host.bytes,
             |out, schema| {
@@ -242,6 +356,17 @@ impl Desk {
             self.sighted(teller, |hits| alerts::of_process(process, hits));
             self.alerts(teller);
         }
+        self.matched(teller, |behaviour| alerts::of_behaviour(process, behaviour));
+    }
+
+    /// Each rule that an event matches is an alert.
+    fn matched(&mut self, teller: &mut Teller<'_>, alert: impl Fn(Behaviour) -> Alert) {
+        if self.matches.is_empty() {
+            return;
+        }
+        teller.stats.matches += self.matches.len() as u64;
+        self.alerts.extend(self.matches.drain(..).map(alert));
+        self.alerts(teller);
     }
 
     pub fn flow(&mut self, flow: &Flow, teller: &mut Teller<'_>) {
@@ -266,6 +391,9 @@ impl Desk {
         let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
         host.guesses
             .advance(time, &host.name, rule, &mut |alert| alerts.push(alert));
+        let verdict = &teller.settings.verdict;
+        host.stories
+            .advance(time, &host.name, verdict, &mut |alert| alerts.push(alert));
         self.alerts(teller);
     }
 
@@ -277,6 +405,8 @@ impl Desk {
         let (alerts, rule) = (&mut self.alerts, &teller.settings.guessing);
         host.guesses
             .finish(&host.name, rule, &mut |alert| alerts.push(alert));
+        host.stories
+            .finish(&host.name, &mut |alert| alerts.push(alert));
         self.alerts(teller);
     }
 
@@ -305,6 +435,7 @@ impl Desk {
                     encode::logon(out, schema, &logon, hits);
                 },
             );
+            let sighted = self.hits.clone();
             if !self.hits.is_empty() && logon.activity != LogonActivity::Logoff {
                 self.sighted(teller, |hits| alerts::of_logon(&logon, hits));
             }
@@ -314,11 +445,17 @@ impl Desk {
                 .take(&logon, offset, &settings.guessing, most, &mut |alert| {
                     alerts.push(alert);
                 });
+            if !teller.rules.is_empty() && logon.activity == LogonActivity::Logon {
+                self.seen = judge::logon(&logon, &sighted, &self.alerts, settings);
+            }
             self.alerts(teller);
+            self.judge(host, teller);
         }
         self.decided = all;
-        teller.stats.forgotten +=
-            std::mem::take(&mut host.logons.dropped) + std::mem::take(&mut host.guesses.dropped);
+        teller.stats.forgotten += std::mem::take(&mut host.logons.dropped)
+            + std::mem::take(&mut host.sessions.dropped)
+            + std::mem::take(&mut host.guesses.dropped)
+            + std::mem::take(&mut host.stories.dropped);
     }
 
     /// An event with hits is an alert.

@@ -278,6 +278,11 @@ impl Pieces {
             Key::Session(_, pid) => host.logons.sessions.restore(pid, decode(key, value)?),
             Key::UserName(_, id) => host.names.by_id.restore(id, decode(key, value)?),
             Key::Source(_, ip) => host.guesses.sources.restore(ip, decode(key, value)?),
+            Key::SessionNumber(_, ses) => {
+                host.sessions.by_number.restore(ses, decode(key, value)?);
+            }
+            Key::Process(_, pid) => host.processes.nodes.restore(pid, decode(key, value)?),
+            Key::Story(_, of) => host.stories.all.restore(of, decode(key, value)?),
         }
         Ok(())
     }
@@ -303,6 +308,10 @@ impl Pieces {
             .ok_or_else(|| lacks("a page of ends"))?;
         host.logons.restored(settings.waits.logon_ms);
         host.guesses.restored(&settings.guessing);
+        host.sessions.newest = core.newest_session;
+        host.processes.cursor = core.cursor;
+        host.processes.lives = core.lives;
+        host.stories.looked = core.looked;
         host.kernel_lost = core.kernel_lost;
         host.arrived = core.arrived;
         host.released = core.released;

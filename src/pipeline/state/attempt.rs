@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Method, Principal};
+use crate::model::session::Session;
 use crate::model::{EventUid, Logon, Stamp, Timestamp};
 
 /// How long a connection may go on trying: LoginGraceTime of sshd, 120 s by default.
@@ -58,6 +59,8 @@ pub struct Attempt {
     login_user: Principal,
     user: Principal,
     session: Option<u32>,
+    /// The LOGIN record that gave it its session.
+    assigned: Option<Stamp>,
     /// The newest word on whether it got in.
     success: Option<bool>,
     /// It has been told as failed; what follows is joined without telling again.
@@ -85,6 +88,7 @@ impl Attempt {
             login_user: Principal::default(),
             user: Principal::default(),
             session: None,
+            assigned: None,
             success: None,
             told: false,
             records: Vec::new(),
@@ -116,6 +120,9 @@ impl Attempt {
         keep(&mut self.terminal, record.terminal, MOST_TEXT);
         keep(&mut self.command, record.command, MOST_COMMAND);
         self.session = record.session.or(self.session);
+        if record.kind == AuthKind::Assigned && record.success == Some(true) {
+            self.assigned = Some(record.stamp);
+        }
         if record.kind == AuthKind::Authentication {
             self.method = method_of(record).or(self.method);
         }
@@ -182,6 +189,29 @@ impl Attempt {
         )
     }
 
+    /// The kernel gave it a session of its own.
+    pub fn is_assigned(&self) -> bool {
+        self.assigned.is_some()
+    }
+
+    /// The session that LOGIN gave it, as far as it is known then.
+    pub fn session(&self, host: &str, pid: u32) -> Option<(u32, Session)> {
+        let (number, assigned) = (self.session?, self.assigned?);
+        let session = Session {
+            // Where no record named the program, it may be one that logs nobody on.
+            logon_uid: (!self.service.is_empty()).then(|| success_uid(host, assigned)),
+            src_ip: self.src_ip,
+            service: self.service.clone(),
+            method: self.method,
+            terminal: self.terminal.clone(),
+            login_user: self.login_user.id,
+            pid,
+            started: self.first.time,
+            ended: None,
+        };
+        Some((number, session))
+    }
+
     pub fn src_ip(&self) -> Option<IpAddr> {
         self.src_ip
     }
@@ -231,11 +261,10 @@ impl Attempt {
             }
         };
         Logon {
-            uid: EventUid::of(
-                if success { "logon" } else { "logon-failed" },
-                host,
-                if success { decided } else { self.first },
-            ),
+            uid: match success {
+                true => success_uid(host, self.assigned.unwrap_or(decided)),
+                false => EventUid::of("logon-failed", host, self.first),
+            },
             host: host.into(),
             stamp: decided,
             activity: if switch {
@@ -274,6 +303,12 @@ impl Attempt {
         };
         Principal { name, id: None }
     }
+}
+
+/// The id of a logon that got in: of its LOGIN record, so that what runs before its session is told to have
+/// started can name it; of the record that decided it where there is none.
+fn success_uid(host: &str, stamp: Stamp) -> EventUid {
+    EventUid::of("logon", host, stamp)
 }
 
 /// The program's name; the parts that sshd was cut into since OpenSSH 9.8 are sshd.

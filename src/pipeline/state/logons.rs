@@ -21,6 +21,7 @@ use crate::model::{Due, EventUid, Logon, Ring, Timestamp, Tracked};
 
 use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
+use super::sessions::Sessions;
 
 /// Ends of sessions that are remembered.
 pub const MOST_ENDED: usize = 256;
@@ -76,6 +77,7 @@ pub struct Decided {
 pub struct Context<'c> {
     pub host: &'c str,
     pub names: &'c mut Names,
+    pub sessions: &'c mut Sessions,
     /// How long a failed attempt stays silent before it is told, in milliseconds.
     pub wait_ms: i64,
     /// Bound of attempts, and of sessions.
@@ -98,7 +100,24 @@ impl Logons {
         if record.kind == AuthKind::SessionEnd {
             return self.end(pid, record, context, tell);
         }
-        if is_no_logon(record.exe) || self.belongs_to_a_session(pid, record) {
+        if is_no_logon(record.exe) {
+            // The kernel gave it a session, as systemd's user manager, and it is no logon.
+            if let Some(session) = context.sessions.of(record.session, pid)
+                && session.logon_uid.is_none()
+            {
+                session.service = service_of(record.exe).into();
+            }
+            return;
+        }
+        if self.belongs_to_a_session(pid, record) {
+            // The terminal is known when the shell begins.
+            if let (AuthKind::Login, Some(session), Some(terminal)) = (
+                record.kind,
+                context.sessions.of(record.session, pid),
+                record.terminal,
+            ) {
+                session.terminal = Some(terminal.into());
+            }
             return;
         }
         let fits = self.attempts.get(&pid).map(|attempt| attempt.takes(record));
@@ -123,6 +142,11 @@ impl Logons {
         }
         let due = attempt.due(context.wait_ms);
         self.due.set(pid, old, due);
+        if record.kind == AuthKind::Assigned
+            && let Some((number, session)) = attempt.session(context.host, pid)
+        {
+            context.sessions.begin(number, session, context.most);
+        }
         let starts = matches!(record.kind, AuthKind::SessionStart | AuthKind::Login);
         if starts && record.success == Some(true) {
             self.open(pid, record, context, tell);
@@ -237,6 +261,10 @@ impl Logons {
         }
         let names = &*context.names;
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
+        if !attempt.is_switch() {
+            let assigned = attempt.is_assigned();
+            context.sessions.logged_on(&logon, assigned, context.most);
+        }
         let logon = Arc::new(logon);
         self.keep_session(pid, logon.clone(), context.most);
         self.opened.push_back((record.stamp.time, attempt.offset));
@@ -286,6 +314,9 @@ impl Logons {
             Some(session) if *session.logon.service == *service => self.take_session(pid),
             _ => None,
         };
+        if let Some(ended) = context.sessions.of(record.session, pid) {
+            ended.ended = Some(record.stamp.time);
+        }
         let ended = (pid, record.session);
         if session.is_none() && self.has_ended(ended, record.stamp.time) {
             return;

@@ -66,6 +66,7 @@ const SSHD: Told<'static> = Told {
 fn run(records: &[Told<'_>], most: usize) -> Vec<Arc<Logon>> {
     let (mut logons, mut names, mut all) = (Logons::default(), Names::default(), Vec::new());
     let mut context = Context {
+        sessions: &mut Sessions::default(),
         host: "web01",
         names: &mut names,
         wait_ms: 10_000,
@@ -515,6 +516,7 @@ fn a_process_id_that_comes_round_is_another_switch() {
 fn a_logon_that_was_just_told_is_read_again() {
     let (mut logons, mut names) = (Logons::default(), Names::default());
     let mut context = Context {
+        sessions: &mut Sessions::default(),
         host: "web01",
         names: &mut names,
         wait_ms: 10_000,

@@ -1,14 +1,21 @@
-//! What a lane remembers of a host: logons in the making, open sessions, names of users, serials.
+//! What a lane remembers of a host: logons in the making, sessions, processes, names of
+//! users, serials.
 //!
 //! Place in the flow: after an event is whole, before intel and detection. Every type here has a saved
 //! form and goes on from it as if it had never stopped. It is bounded for each host, and never knows
 //! a name that no record of that host gave.
 
 mod attempt;
+mod cursor;
 pub mod logons;
 pub mod names;
+pub mod processes;
 pub mod serials;
+pub mod sessions;
 
+pub use cursor::Cursor;
 pub use logons::Logons;
 pub use names::Names;
+pub use processes::Processes;
 pub use serials::Serials;
+pub use sessions::Sessions;

@@ -137,6 +137,13 @@ impl Serials {
         self.told.clone_from(&self.holes);
     }
 
+    /// Whether an event of this stamp is of a later boot than those before.
+    #[inline]
+    pub fn is_of_new_boot(&self, stamp: Stamp) -> bool {
+        let step = (stamp.serial as u32).wrapping_sub(self.newest as u32) as i32;
+        step <= 0 && self.newest != 0 && stamp.time.since(self.time) > REBOOT_MS
+    }
+
     pub fn is_whole(&self) -> bool {
         self.holes.is_empty()
     }

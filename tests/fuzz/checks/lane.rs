@@ -25,6 +25,7 @@ fn settings() -> Arc<Settings> {
             bytes: 6144,
             line_bytes: 2048,
             sessions_per_host: 4,
+            processes_per_host: 4,
             sources_per_host: 4,
             hosts: 4,
         },

@@ -3,7 +3,7 @@
 use crate::model::alert::Rule;
 use crate::model::{Alert, Severity};
 
-use super::super::common::{Attack, gap, rule};
+use super::super::common::{gap, matched, story, told};
 use super::super::iso::Iso;
 use super::super::json::Object;
 use super::common::{self, Head};
@@ -34,7 +34,7 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
             r#""EventSubType":"Threat","DetectionMethod":"Behavioral Analytics""#
         }
         Rule::LostEvents => r#""EventSubType":"Anomaly","DetectionMethod":"Other""#,
-        Rule::GuessingLogon => {
+        Rule::GuessingLogon | Rule::Behaviour | Rule::Story => {
             r#""EventSubType":"Suspicious Activity","DetectionMethod":"Behavioral Analytics""#
         }
     });
@@ -42,13 +42,13 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
     o.plain("EventOriginalSeverity", alert.severity.as_str());
     o.text("AlertName", alert.title.as_bytes());
     o.text("EventMessage", alert.message.as_bytes());
-    let told = rule(alert.rule);
-    o.plain("RuleName", told.name);
-    o.plain("RuleDescription", told.desc);
-    if let Some(Attack { tactic, technique }) = told.attack {
-        named(&mut o, "AttackTactics", tactic);
-        named(&mut o, "AttackTechniques", technique);
-    }
+    let told = told(alert);
+    o.text("RuleName", told.name.as_bytes());
+    o.text("RuleDescription", told.desc.as_bytes());
+    let tactics = told.tactics.iter().map(|(id, name)| (*id, Some(*name)));
+    named(&mut o, "AttackTactics", tactics);
+    let techniques = told.techniques.iter().map(|one| (&*one.id, one.name));
+    named(&mut o, "AttackTechniques", techniques);
     if let Some(user) = &alert.user {
         o.text("Username", user.as_bytes());
         o.raw(r#""UsernameType":"Simple""#);
@@ -70,18 +70,19 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// `Brute Force (T1110)`.
-fn named(o: &mut Object<'_>, key: &str, (id, name): (&str, &str)) {
-    o.text_of(key, |out| {
-        for part in [name, " (", id, ")"] {
-            out.extend_from_slice(part.as_bytes());
-        }
-    });
+/// `Brute Force (T1110)`, several parted by commas; of a technique without a name its id.
+fn named<'a>(o: &mut Object<'_>, key: &str, all: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
+    let all: Vec<String> = all
+        .map(|(id, name)| name.map_or(id.to_owned(), |name| format!("{name} ({id})")))
+        .collect();
+    if !all.is_empty() {
+        o.text(key, all.join(", ").as_bytes());
+    }
 }
 
 fn write_additional(a: &mut Object<'_>, alert: &Alert) {
     common::ip(a, "src_ip", alert.src_ip);
-    a.plain("rule_id", alert.rule.id());
+    a.text("rule_id", alert.rule_id().as_bytes());
     a.number("evidence_total", alert.evidence_total);
     a.objects("evidence", &alert.evidence, |e, evidence| {
         e.uid("uid", evidence.uid);
@@ -90,5 +91,7 @@ fn write_additional(a: &mut Object<'_>, alert: &Alert) {
     if let Some(lost) = &alert.gap {
         a.object("gap", |g| gap(g, lost));
     }
+    matched(a, alert);
+    story(a, alert);
     common::indicators(a, &alert.hits);
 }

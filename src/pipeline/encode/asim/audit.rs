@@ -8,7 +8,7 @@ use crate::model::activity::Activity;
 use crate::model::audit::AuditEvent;
 use crate::model::process::Account;
 
-use super::super::common::{records, words, write_stamp};
+use super::super::common::{origin, records, words, write_stamp};
 use super::super::iso::Iso;
 use super::super::json::Object;
 use super::common::{self, ACTOR, Head};
@@ -98,6 +98,15 @@ impl Frame<'_, '_> {
         if let Some(session) = self.event.actor.session {
             o.number_as_text("ActorSessionId", session);
         }
+        // Of a connection it is an end of that, and a step of a logon has its own.
+        let has_its_own = match &self.event.activity {
+            Activity::Network(_) => true,
+            Activity::Authentication(step) => step.source.is_some(),
+            _ => false,
+        };
+        if !has_its_own {
+            common::ip(o, "SrcIpAddr", self.event.origin.src_ip());
+        }
     }
 
     /// The program that did it, by the keys of a schema.
@@ -130,6 +139,7 @@ impl Frame<'_, '_> {
                 a.plain("decided_by", decision.by.as_str());
                 a.plain("ruling", operation::ruling(decision.ruling));
             }
+            origin(a, event.origin);
             common::labels(a, event.labels);
             more(a);
             words(a, event.words);

@@ -8,7 +8,7 @@
 use crate::model::process::Account;
 use crate::model::{Hit, Process};
 
-use super::super::common::{file_name, is_lossy, write_stamp};
+use super::super::common::{file_name, is_lossy, origin, write_stamp};
 use super::super::iso::Iso;
 use super::super::json::{Object, base64, string};
 use super::common::{self, ACTOR, Head, TARGET};
@@ -41,7 +41,23 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
     if let Some(session) = process.session {
         o.number_as_text("TargetUserSessionId", session);
     }
+    common::ip(&mut o, "SrcIpAddr", process.origin.src_ip());
     o.number_as_text("ActingProcessId", process.ppid.unwrap_or(0));
+    if let Some(parent) = process.ancestors.first() {
+        o.text_if("ActingProcessName", parent.exe);
+        o.text_if("ActingProcessFilename", parent.exe.map(file_name));
+        o.text_if("ActingProcessCommandLine", parent.command);
+        if let Some(started) = parent.started {
+            o.time("ActingProcessCreationTime", &Iso::of(started));
+        }
+    }
+    if let Some(grandparent) = process.ancestors.get(1) {
+        o.number_as_text("ParentProcessId", grandparent.pid);
+        o.text_if("ParentProcessName", grandparent.exe);
+        if let Some(started) = grandparent.started {
+            o.time("ParentProcessCreationTime", &Iso::of(started));
+        }
+    }
     o.number_as_text("TargetProcessId", process.pid.unwrap_or(0));
     let name = process.exe.or(process.comm).unwrap_or(b"unknown");
     o.text("TargetProcessName", name);
@@ -79,6 +95,7 @@ fn write_additional(a: &mut Object<'_>, process: &Process<'_>, hits: &[Hit]) {
     a.number_if("euid", process.effective_user.id);
     a.number_if("gid", process.group.id);
     a.number_if("egid", process.effective_group.id);
+    origin(a, process.origin);
     common::labels(a, process.labels);
     common::completeness(a, &process.completeness);
     common::indicators(a, hits);

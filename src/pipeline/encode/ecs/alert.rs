@@ -3,7 +3,7 @@
 use crate::model::Alert;
 use crate::model::alert::Rule;
 
-use super::super::common::{gap, rule};
+use super::super::common::{Technique, gap, matched, story, told};
 use super::super::iso::Iso;
 use super::super::json::{Object, string};
 use super::common;
@@ -21,6 +21,9 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
                 r#""category":["intrusion_detection","authentication"],"type":["info"]"#
             }
             Rule::LostEvents => r#""category":["host"],"type":["info"]"#,
+            Rule::Behaviour | Rule::Story => {
+                r#""category":["intrusion_detection"],"type":["info"]"#
+            }
         });
         e.plain("action", alert.rule.id());
         e.text("reason", alert.title.as_bytes());
@@ -30,9 +33,10 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         e.time("end", &time);
     });
     o.object("rule", |r| {
-        let told = rule(alert.rule);
-        r.plain("id", alert.rule.id()).plain("name", told.name);
-        r.plain("description", told.desc);
+        let told = told(alert);
+        r.text("id", alert.rule_id().as_bytes());
+        r.text("name", told.name.as_bytes());
+        r.text("description", told.desc.as_bytes());
     });
     write_who(&mut o, alert);
     write_threat(&mut o, alert, &time);
@@ -46,6 +50,8 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         if let Some(lost) = &alert.gap {
             t.object("gap", |g| gap(g, lost));
         }
+        matched(t, alert);
+        story(t, alert);
     });
     o.end();
 }
@@ -73,16 +79,34 @@ fn write_who(o: &mut Object<'_>, alert: &Alert) {
 }
 
 fn write_threat(o: &mut Object<'_>, alert: &Alert, time: &Iso) {
-    let attack = rule(alert.rule).attack;
+    let told = told(alert);
     let first = alert.hits.first();
-    if attack.is_none() && first.is_none() {
+    let is_known = !told.tactics.is_empty() || !told.techniques.is_empty();
+    if !is_known && first.is_none() {
         return;
     }
     o.object("threat", |t| {
-        if let Some(attack) = attack {
+        if is_known {
             t.raw(r#""framework":"MITRE ATT&CK""#);
-            t.object("tactic", |a| pair(a, attack.tactic));
-            t.object("technique", |a| pair(a, attack.technique));
+        }
+        if !told.tactics.is_empty() {
+            t.object("tactic", |a| {
+                list(a, "id", told.tactics.iter().map(|(id, _)| *id));
+                list(a, "name", told.tactics.iter().map(|(_, name)| *name));
+            });
+        }
+        if !told.techniques.is_empty() {
+            t.object("technique", |a| {
+                list(a, "id", told.techniques.iter().map(Technique::whole));
+                let names = told.techniques.iter().filter_map(|one| one.name);
+                if names.clone().next().is_some() {
+                    list(a, "name", names);
+                }
+                let parts = told.techniques.iter().filter(|one| one.is_part());
+                if parts.clone().next().is_some() {
+                    a.object("subtechnique", |s| list(s, "id", parts.map(|one| &*one.id)));
+                }
+            });
         }
         if let Some(hit) = first {
             t.object("indicator", |i| common::indicator(i, &hit.indicator));
@@ -91,8 +115,13 @@ fn write_threat(o: &mut Object<'_>, alert: &Alert, time: &Iso) {
     });
 }
 
-/// Lists in this schema.
-fn pair(o: &mut Object<'_>, (id, name): (&str, &str)) {
-    o.array("id", [id], |out, id| string(out, id.as_bytes()));
-    o.array("name", [name], |out, name| string(out, name.as_bytes()));
+/// Each once.
+fn list<'a>(o: &mut Object<'_>, key: &str, texts: impl Iterator<Item = &'a str>) {
+    let mut all: Vec<&str> = Vec::new();
+    texts.for_each(|text| {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    });
+    o.array(key, all, |out, text| string(out, text.as_bytes()));
 }

@@ -6,7 +6,7 @@ use crate::model::activity::{NetworkAction, NetworkActivity, ProcessActivity, Ru
 use crate::model::audit::AuditEvent;
 use crate::model::process::Account;
 
-use super::super::common::{file_name, records, words};
+use super::super::common::{file_name, origin, records, words};
 use super::super::iso::Iso;
 use super::super::json::{Object, string_part};
 use super::common;
@@ -20,6 +20,10 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
     write_process(&mut o, event);
     write_user(&mut o, event);
     write_object(&mut o, event);
+    let src_ip = event.origin.src_ip();
+    if src_ip.is_some() && !names_a_peer(event) {
+        o.object("source", |s| common::address(s, src_ip, None));
+    }
     if let Some(error) = event.call.and_then(|call| call.error) {
         o.object("error", |e| {
             e.plain("code", error);
@@ -210,6 +214,17 @@ fn write_object(o: &mut Object<'_>, event: &AuditEvent<'_>) {
     }
 }
 
+/// The event is about a connection or a logon of its own: `source` is that one's.
+fn names_a_peer(event: &AuditEvent<'_>) -> bool {
+    let ends = |ip: Option<_>, port: Option<u16>| ip.is_some() || port.is_some();
+    match &event.activity {
+        Activity::Network(network) => ends(network.ip, network.port),
+        Activity::Authentication(step) => step.source.is_some(),
+        Activity::Other => true,
+        _ => false,
+    }
+}
+
 /// sshd's far end, in its records about keys and ciphers.
 fn write_peer(o: &mut Object<'_>, event: &AuditEvent<'_>) {
     let of = |name| {
@@ -366,6 +381,7 @@ fn write_call(d: &mut Object<'_>, call: &Call) {
 }
 
 fn write_trailhound(t: &mut Object<'_>, event: &AuditEvent<'_>) {
+    origin(t, event.origin);
     common::completeness(t, &event.completeness);
     if let Some(decision) = event.decision {
         t.object("decision", |d| {

@@ -6,7 +6,7 @@
 use crate::model::process::Account;
 use crate::model::{Hit, Process};
 
-use super::super::common::{file_name, is_lossy};
+use super::super::common::{file_name, is_lossy, origin};
 use super::super::iso::Iso;
 use super::super::json::{Object, base64, string};
 use super::common;
@@ -27,10 +27,25 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
     });
     o.object("process", |p| write_process(p, process));
     o.object("user", |u| write_user(u, process));
+    let src_ip = process.origin.src_ip();
+    if src_ip.is_some() {
+        o.object("source", |s| common::address(s, src_ip, None));
+        o.object("related", |r| common::related_ips(r, &[src_ip]));
+    }
     common::tags(&mut o, process.keys, process.labels);
     common::sightings(&mut o, hits, &time);
     o.object("auditd", |a| write_auditd(a, process));
     o.object("trailhound", |t| {
+        origin(t, process.origin);
+        if let [_, more @ ..] = process.ancestors
+            && !more.is_empty()
+        {
+            t.objects("ancestry", more, |a, ancestor| {
+                a.number("pid", ancestor.pid);
+                a.text_if("executable", ancestor.exe);
+                a.text_if("command_line", ancestor.command);
+            });
+        }
         common::completeness(t, &process.completeness)
     });
     o.end();
@@ -41,6 +56,17 @@ fn write_process(p: &mut Object<'_>, process: &Process<'_>) {
     if let Some(ppid) = process.ppid {
         p.object("parent", |parent| {
             parent.number("pid", ppid);
+            let Some(known) = process.ancestors.first() else {
+                return;
+            };
+            if let Some(exe) = known.exe {
+                parent.text("executable", exe);
+                parent.text("name", file_name(exe));
+            }
+            parent.text_if("command_line", known.command);
+            if let Some(started) = known.started {
+                parent.time("start", &Iso::of(started));
+            }
         });
     }
     if let Some(exe) = process.exe {

@@ -1,18 +1,42 @@
 //! detection_finding (2004), Create.
 
+use crate::model::alert::Step;
 use crate::model::{Alert, IndicatorKind};
 
-use super::super::common::{gap as write_gap, rule};
+use super::super::common::{Technique, Told, gap as write_gap, matched, story, told};
 use super::super::json::Object;
 use super::common;
 
+const CREATE: &str = concat!(
+    r#""activity_id":1,"activity_name":"Create","category_uid":2,"category_name":"Findings","#,
+    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200401,"#,
+    r#""type_name":"Detection Finding: Create","status_id":1,"status":"New""#
+);
+
+const UPDATE: &str = concat!(
+    r#""activity_id":2,"activity_name":"Update","category_uid":2,"category_name":"Findings","#,
+    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200402,"#,
+    r#""type_name":"Detection Finding: Update","status_id":2,"status":"In Progress""#
+);
+
+const CLOSE: &str = concat!(
+    r#""activity_id":3,"activity_name":"Close","category_uid":2,"category_name":"Findings","#,
+    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200403,"#,
+    r#""type_name":"Detection Finding: Close","status_id":4,"status":"Resolved""#
+);
+
 pub fn write(out: &mut Vec<u8>, alert: &Alert) {
     let mut o = Object::begin(out);
-    o.raw(concat!(
-        r#""activity_id":1,"activity_name":"Create","category_uid":2,"category_name":"Findings","#,
-        r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200401,"#,
-        r#""type_name":"Detection Finding: Create","status_id":1,"status":"New","is_alert":true"#
-    ));
+    let step = alert
+        .finding
+        .as_ref()
+        .map_or(Step::Create, |finding| finding.step);
+    o.raw(match step {
+        Step::Create => CREATE,
+        Step::Update => UPDATE,
+        Step::Close => CLOSE,
+    });
+    o.raw(r#""is_alert":true"#);
     o.number("severity_id", alert.severity.id())
         .plain("severity", alert.severity.as_str());
     o.number("time", alert.time.0);
@@ -54,41 +78,79 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         &alert.hits,
         &[("evidences[0].src_endpoint.ip", alert.src_ip)],
     );
-    if let Some(gap) = &alert.gap {
+    if alert.gap.is_some() || alert.behaviour.is_some() || alert.finding.is_some() {
         o.object("unmapped", |u| {
-            write_gap(u, gap);
+            if let Some(gap) = &alert.gap {
+                write_gap(u, gap);
+            }
+            matched(u, alert);
+            story(u, alert);
         });
     }
     o.end();
 }
 
 fn write_finding(f: &mut Object<'_>, alert: &Alert) {
-    let told = rule(alert.rule);
-    f.display("uid", alert.uid);
+    let told = told(alert);
+    // A story has one id, however often it is told.
+    f.display(
+        "uid",
+        alert
+            .finding
+            .as_ref()
+            .map_or(alert.uid, |finding| finding.uid),
+    );
     f.text("title", alert.title.as_bytes());
-    f.plain("desc", told.desc);
+    f.text("desc", told.desc.as_bytes());
     f.number("created_time", alert.time.0);
     f.number("first_seen_time", alert.first_seen.0);
     f.number("last_seen_time", alert.time.0);
     f.object("analytic", |a| {
-        a.plain("uid", alert.rule.id()).plain("name", told.name);
+        a.text("uid", alert.rule_id().as_bytes());
+        a.text("name", told.name.as_bytes());
         a.raw(r#""type_id":1,"type":"Rule""#);
     });
-    if let Some(attack) = told.attack {
-        f.objects("attacks", [attack], |a, attack| {
-            let named = |o: &mut Object<'_>, (uid, name)| {
-                o.plain("name", name).plain("uid", uid);
-            };
-            a.object("tactic", |t| named(t, attack.tactic));
-            a.object("technique", |t| named(t, attack.technique));
-        });
-    }
+    write_attacks(f, &told);
     f.number("related_events_count", alert.evidence_total);
     f.objects("related_events", &alert.evidence, |e, evidence| {
         e.display("uid", evidence.uid);
         e.number("type_uid", evidence.type_uid);
         e.number("first_seen_time", evidence.time.0);
     });
+}
+
+/// One tactic and one technique are of one attack; of several none says which goes with which.
+fn write_attacks(f: &mut Object<'_>, told: &Told<'_>) {
+    let named = |o: &mut Object<'_>, uid: &str, name: Option<&str>| {
+        if let Some(name) = name {
+            o.plain("name", name);
+        }
+        o.text("uid", uid.as_bytes());
+    };
+    let technique = |a: &mut Object<'_>, one: &Technique| {
+        a.object("technique", |t| named(t, one.whole(), one.name));
+        if one.is_part() {
+            a.object("sub_technique", |t| named(t, &one.id, None));
+        }
+    };
+    match (&told.tactics[..], &told.techniques[..]) {
+        ([], []) => {}
+        ([(uid, name)], [one]) => {
+            f.objects("attacks", [one], |a, one| {
+                a.object("tactic", |t| named(t, uid, Some(name)));
+                technique(a, one);
+            });
+        }
+        (tactics, techniques) => {
+            let all = tactics.iter().map(Ok).chain(techniques.iter().map(Err));
+            f.objects("attacks", all, |a, one| match one {
+                Ok((uid, name)) => {
+                    a.object("tactic", |t| named(t, uid, Some(name)));
+                }
+                Err(one) => technique(a, one),
+            });
+        }
+    }
 }
 
 fn osint_type(kind: IndicatorKind) -> &'static str {

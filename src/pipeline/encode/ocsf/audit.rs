@@ -33,12 +33,15 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
         common::labels(m, event.keys, event.labels);
     });
     common::device(&mut o, event.host);
-    common::actor(&mut o, &event.actor, is_of_system(&event.activity));
+    let required = is_of_system(&event.activity);
+    common::actor(&mut o, &event.actor, event.origin, required);
     if let Some(decision) = &event.decision {
         write_decision(&mut o, decision);
     }
     write_members(&mut o, event);
+    common::sightings(&mut o, &[], &[(common::SESSION_IP, event.origin.src_ip())]);
     o.object("unmapped", |u| {
+        common::origin(u, event.origin);
         if let Some(call) = event.call {
             u.text_if("syscall", call.name.map(str::as_bytes));
         }
@@ -48,6 +51,15 @@ pub fn write(out: &mut Vec<u8>, event: &AuditEvent<'_>) {
         records(u, "records", event.records);
     });
     o.end();
+}
+
+/// `type_uid` of the class and activity that an event goes to.
+pub fn type_uid(event: &AuditEvent<'_>) -> u32 {
+    const MARK: &str = r#""type_uid":"#;
+    let head = head(event);
+    let digits = head.split_once(MARK).map_or("", |(_, rest)| rest);
+    let digits = digits.split(',').next().unwrap_or_default();
+    digits.parse().unwrap_or_default()
 }
 
 fn head(event: &AuditEvent<'_>) -> &'static str {

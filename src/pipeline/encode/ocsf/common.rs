@@ -4,12 +4,13 @@ use std::net::IpAddr;
 
 use crate::model::activity::Actor;
 use crate::model::process::{Account, Completeness};
+use crate::model::session::Origin;
 use crate::model::{EventUid, Hit, IndicatorKind, Stamp};
 
 use super::super::common::missing;
-pub use super::super::common::{file_name, write_stamp};
+pub use super::super::common::{file_name, origin, write_stamp};
 use super::super::json::{Object, string};
-use super::origin;
+use super::origin as stamps;
 
 /// The members that a class and an activity always have, as one text. The type is 100 × class + activity,
 /// and is called by the schema's name of the activity: `Other` for 99, whatever it is called here.
@@ -45,6 +46,9 @@ macro_rules! product {
 }
 pub(super) use product;
 
+/// Where the address that a session came from stands: most classes have no end of a connection.
+pub const SESSION_IP: &str = "unmapped.session.src_ip";
+
 /// `metadata` of an event that has a kernel stamp.
 pub fn metadata(
     o: &mut Object<'_>,
@@ -54,7 +58,7 @@ pub fn metadata(
 ) {
     o.object("metadata", |m| {
         m.raw(product!("", ""));
-        m.text_of("uid", |out| origin::write(out, uid, stamp));
+        m.text_of("uid", |out| stamps::write(out, uid, stamp));
         more(m);
     });
 }
@@ -105,7 +109,7 @@ pub fn user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
 
 /// `actor`: the process that did it, who logged on, and their session. Nothing where no record says.
 /// `required`: the class wants one.
-pub fn actor(o: &mut Object<'_>, actor: &Actor<'_>, required: bool) {
+pub fn actor(o: &mut Object<'_>, actor: &Actor<'_>, origin: Origin<'_>, required: bool) {
     let login = &actor.login_user;
     let has_login = login.id.is_some() || login.name.is_some();
     let named = actor.exe.or(actor.comm);
@@ -125,7 +129,7 @@ pub fn actor(o: &mut Object<'_>, actor: &Actor<'_>, required: bool) {
             }
         }
         user(a, "user", login);
-        session(a, actor.session, actor.tty);
+        session(a, actor.session, actor.tty, origin);
     });
 }
 
@@ -152,7 +156,12 @@ pub fn process_of(p: &mut Object<'_>, actor: &Actor<'_>) {
     }
 }
 
-pub fn session(o: &mut Object<'_>, session: Option<u32>, terminal: Option<&[u8]>) {
+pub fn session(
+    o: &mut Object<'_>,
+    session: Option<u32>,
+    terminal: Option<&[u8]>,
+    origin: Origin<'_>,
+) {
     if session.is_none() && terminal.is_none() {
         return;
     }
@@ -161,6 +170,12 @@ pub fn session(o: &mut Object<'_>, session: Option<u32>, terminal: Option<&[u8]>
             s.number_as_text("uid", session);
         }
         s.text_if("terminal", terminal);
+        if let Origin::Of(known) = origin {
+            s.number("created_time", known.started.0);
+            if known.src_ip.is_some() {
+                s.bool("is_remote", true);
+            }
+        }
     });
 }
 

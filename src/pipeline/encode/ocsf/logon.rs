@@ -2,6 +2,7 @@
 
 use crate::model::logon::{LogonActivity, Method, Principal};
 use crate::model::process::Account;
+use crate::model::session::Origin;
 use crate::model::{Hit, Logon};
 
 use super::super::json::Object;
@@ -120,7 +121,7 @@ fn write_where(o: &mut Object<'_>, logon: &Logon) {
         "is_remote",
         logon.src_ip.is_some() || logon.src_host.is_some(),
     );
-    common::session(o, logon.session, logon.terminal.as_deref());
+    common::session(o, logon.session, logon.terminal.as_deref(), Origin::None);
 }
 
 /// By the service: what asked says how it was logged on. A switch happens inside a logon.

@@ -3,7 +3,11 @@
 //! Most documents are of this class: what is the same in all of them is copied in as few texts as
 //! possible, each with the punctuation around it.
 
-use crate::model::process::Account;
+use std::net::IpAddr;
+use std::ops::Range;
+
+use crate::model::process::{Account, Ancestor};
+use crate::model::session::Origin;
 use crate::model::{Hit, Process, Within, sixteen};
 
 use super::super::common::is_lossy;
@@ -22,11 +26,9 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
     let joined = process.joined.filter(|joined| is_plain(*joined));
     write_head(out, process);
     write_device(out, process.host);
-    write_actor(out, process);
-    write_process(out, process, joined);
-    if !hits.is_empty() {
-        members(out, |o| common::sightings(o, hits, &[]));
-    }
+    let parent = write_actor(out, process);
+    write_process(out, process, joined, parent);
+    write_observables(out, hits, process.origin.src_ip());
     write_unmapped(out, process, joined);
 }
 
@@ -119,23 +121,82 @@ fn write_device(out: &mut Vec<u8>, host: &str) {
     put(out, r#"","type_id":0,"type":"Unknown"},"actor":{"#);
 }
 
-fn write_actor(out: &mut Vec<u8>, process: &Process<'_>) {
+/// Gives where the parent's members stand.
+fn write_actor(out: &mut Vec<u8>, process: &Process<'_>) -> Range<usize> {
     let login = &process.login_user;
     let is_known = login.id.is_some() || login.name.is_some();
     account(out, [r#""user":{"uid":""#, r#""user":{"name":""#], login);
     match process.ppid {
-        Some(ppid) if is_known => number(out, r#","process":{"pid":"#, ppid),
-        Some(ppid) => number(out, r#""process":{"pid":"#, ppid),
-        None if is_known => return put(out, r#"},"process":{"#),
+        Some(_) if is_known => put(out, r#","process":{"#),
+        Some(_) => put(out, r#""process":{"#),
+        None if is_known => put(out, r#"},"process":{"#),
         None => {
             let comm = process.comm.unwrap_or(b"unknown");
-            return text(out, r#""app_name":""#, comm, r#""},"process":{"#);
+            text(out, r#""app_name":""#, comm, r#""},"process":{"#);
         }
     }
+    let start = out.len();
+    let Some(ppid) = process.ppid else {
+        return start..start;
+    };
+    number(out, r#""pid":"#, ppid);
+    if let Some(parent) = process.ancestors.first() {
+        write_ancestor(out, parent);
+    }
+    let end = out.len();
     put(out, r#"}},"process":{"#);
+    start..end
 }
 
-fn write_process(out: &mut Vec<u8>, process: &Process<'_>, joined: Option<Within<'_>>) {
+/// What is known of an ancestor beside its pid.
+fn write_ancestor(out: &mut Vec<u8>, ancestor: &Ancestor<'_>) {
+    if let Some(exe) = ancestor.exe {
+        text(out, r#","name":""#, common::file_name(exe), r#""#);
+        text(out, r#"","path":""#, exe, r#"""#);
+    }
+    if let Some(command) = ancestor.command {
+        text(out, r#","cmd_line":""#, command, r#"""#);
+    }
+    if let Some(started) = ancestor.started {
+        put(out, r#","created_time":"#);
+        origin::write_time(out, started);
+    }
+}
+
+/// The parent, and where more is known the whole line, as the schema has it.
+fn write_parents(out: &mut Vec<u8>, ancestors: &[Ancestor<'_>], parent: Range<usize>) {
+    if !parent.is_empty() {
+        put(out, r#","parent_process":{"#);
+        out.extend_from_within(parent.clone());
+        put(out, "}");
+    }
+    if let [_, more @ ..] = ancestors
+        && !more.is_empty()
+    {
+        put(out, r#","ancestry":[{"#);
+        out.extend_from_within(parent);
+        for ancestor in more {
+            number(out, r#"},{"pid":"#, ancestor.pid);
+            write_ancestor(out, ancestor);
+        }
+        put(out, "}]");
+    }
+}
+
+fn write_observables(out: &mut Vec<u8>, hits: &[Hit], src_ip: Option<IpAddr>) {
+    if !hits.is_empty() || src_ip.is_some() {
+        members(out, |o| {
+            common::sightings(o, hits, &[(common::SESSION_IP, src_ip)])
+        });
+    }
+}
+
+fn write_process(
+    out: &mut Vec<u8>,
+    process: &Process<'_>,
+    joined: Option<Within<'_>>,
+    parent: Range<usize>,
+) {
     match process.pid {
         Some(pid) => number(out, r#""pid":"#, pid),
         // The record that has the pid was lost; the schema wants one of pid and uid.
@@ -170,13 +231,8 @@ fn write_process(out: &mut Vec<u8>, process: &Process<'_>, joined: Option<Within
         &process.group,
     );
     write_session(out, process);
-    match process.ppid {
-        Some(ppid) => {
-            number(out, r#","parent_process":{"pid":"#, ppid);
-            put(out, "}}");
-        }
-        None => put(out, "}"),
-    }
+    write_parents(out, process.ancestors, parent);
+    put(out, "}");
 }
 
 /// Name and path of the program, twice: the second is a copy of the first.
@@ -211,15 +267,23 @@ fn write_session(out: &mut Vec<u8>, process: &Process<'_>) {
     match (process.session, process.tty) {
         (Some(session), Some(tty)) => {
             number(out, r#","session":{"uid":""#, session);
-            text(out, r#"","terminal":""#, tty, r#""}"#);
+            text(out, r#"","terminal":""#, tty, r#"""#);
         }
         (Some(session), None) => {
             number(out, r#","session":{"uid":""#, session);
-            put(out, r#""}"#);
+            put(out, r#"""#);
         }
-        (None, Some(tty)) => text(out, r#","session":{"terminal":""#, tty, r#""}"#),
-        (None, None) => {}
+        (None, Some(tty)) => text(out, r#","session":{"terminal":""#, tty, r#"""#),
+        (None, None) => return,
     }
+    if let Origin::Of(session) = process.origin {
+        put(out, r#","created_time":"#);
+        origin::write_time(out, session.started);
+        if session.src_ip.is_some() {
+            put(out, r#","is_remote":true"#);
+        }
+    }
+    put(out, "}");
 }
 
 fn write_unmapped(out: &mut Vec<u8>, process: &Process<'_>, joined: Option<Within<'_>>) {
@@ -239,6 +303,7 @@ fn write_unmapped(out: &mut Vec<u8>, process: &Process<'_>, joined: Option<Withi
     {
         text(out, r#","effective_user_name":""#, name, r#"""#);
     }
+    members(out, |u| common::origin(u, process.origin));
     if process.completeness.cut.is_none() {
         return put(out, r#","complete":true}}"#);
     }
@@ -319,6 +384,8 @@ mod tests {
             effective_group: Account::default(),
             login_user: Account::default(),
             session: None,
+            origin: Origin::None,
+            ancestors: &[],
             tty: None,
             keys: &[],
             labels: &[],

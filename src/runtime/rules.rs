@@ -1,0 +1,202 @@
+//! The files of Sigma rules: loaded at start, looked at again and again, swapped in whole.
+//!
+//! Place in the flow: beside it, as [`super::intel`]; a worker takes the newest set before each batch. A rule that
+//! cannot be used is named and passed over, for folders of rules hold some for other systems always; a file or
+//! folder that cannot be read is an error, and while the daemon runs the last good set stays in use.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::intel::{Seen, Unreadable, look, unreadable};
+use crate::pipeline::detect::RuleSet;
+use crate::pipeline::detect::sigma::Builder;
+use crate::pipeline::detect::sigma::pack::PACK;
+
+/// Refused rules that the log names; the rest is counted.
+const NAMED: usize = 5;
+
+/// Folders within folders.
+const DEEPEST: usize = 16;
+
+/// A rule that was not taken: its file, its title where it has one, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub file: String,
+    pub title: String,
+    pub reason: String,
+}
+
+/// Rules, and what was not taken.
+#[derive(Default)]
+pub struct Loaded {
+    pub set: RuleSet,
+    pub files: usize,
+    pub refused: Vec<Refused>,
+    seen: Vec<(PathBuf, Seen)>,
+}
+
+/// Loads files, and folders with all below, and where it is wanted the rules that come with the program.
+///
+/// # Errors
+/// What cannot be read.
+pub fn load(paths: &[PathBuf], pack: bool) -> anyhow::Result<Loaded> {
+    Ok(read(paths, pack)?)
+}
+
+pub(super) fn load_first(paths: &[PathBuf], pack: bool) -> anyhow::Result<Loaded> {
+    let loaded = load(paths, pack)?;
+    tell(&loaded);
+    Ok(loaded)
+}
+
+/// Looks at the files in turn and swaps in a fresh set where one has changed.
+pub(super) async fn keep_fresh(shared: Arc<Shared>, mut seen: Vec<(PathBuf, Seen)>) {
+    let rules = &shared.config.rules;
+    if rules.files.is_empty() {
+        return;
+    }
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(pause(&shared)).await;
+        let (files, pack, before) = (rules.files.clone(), rules.pack, seen.clone());
+        let reload = tokio::task::spawn_blocking(move || match of(&files)? == before {
+            true => Ok(None),
+            false => read(&files, pack).map(Some),
+        });
+        match reload.await {
+            Ok(Ok(None)) => failing = false,
+            Ok(Ok(Some(loaded))) => {
+                tell(&loaded);
+                seen = loaded.seen;
+                shared.rules.store(Arc::new(loaded.set));
+                failing = false;
+            }
+            Ok(Err(error)) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!("{error}; the last good rules stay in use");
+                }
+            }
+            Err(error) => tracing::error!(%error, "loading rules"),
+        }
+    }
+}
+
+impl Loaded {
+    pub(super) fn into_parts(self) -> (RuleSet, Vec<(PathBuf, Seen)>) {
+        (self.set, self.seen)
+    }
+}
+
+fn pause(shared: &Shared) -> Duration {
+    shared.config.rules.reload_interval
+}
+
+fn tell(loaded: &Loaded) {
+    for refused in loaded.refused.iter().take(NAMED) {
+        tracing::warn!("{}: {}: {}", refused.file, refused.title, refused.reason);
+    }
+    tracing::info!(
+        rules = loaded.set.len(),
+        files = loaded.files,
+        refused = loaded.refused.len(),
+        "rules loaded"
+    );
+}
+
+fn read(paths: &[PathBuf], pack: bool) -> Result<Loaded, Unreadable> {
+    let mut builder = Builder::default();
+    let (mut files, mut refused) = (0, Vec::new());
+    let mut add = |name: &str, text: &str| {
+        files += 1;
+        let loaded = builder.add(text);
+        refused.extend(loaded.refused.into_iter().map(|(title, reason)| Refused {
+            file: name.to_owned(),
+            title,
+            reason,
+        }));
+    };
+    if pack {
+        PACK.iter().for_each(|(name, text)| add(name, text));
+    }
+    // Looked at before they are read: what changes in between is seen the next time.
+    let seen = of(paths)?;
+    for (path, _) in &seen {
+        let text = fs::read(path).map_err(|source| unreadable(path, source))?;
+        add(&path.display().to_string(), &String::from_utf8_lossy(&text));
+    }
+    Ok(Loaded {
+        set: builder.build(),
+        files,
+        refused,
+        seen,
+    })
+}
+
+/// The files, those of folders in the order of their names.
+fn of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Seen)>, Unreadable> {
+    let mut all = Vec::new();
+    for path in paths {
+        walk(path, true, DEEPEST, &mut all)?;
+    }
+    all.into_iter()
+        .map(|path| look(&path).map(|seen| (path, seen)))
+        .collect()
+}
+
+fn walk(path: &Path, given: bool, deep: usize, all: &mut Vec<PathBuf>) -> Result<(), Unreadable> {
+    let wrong = |source: io::Error| unreadable(path, source);
+    if !fs::metadata(path).map_err(wrong)?.is_dir() {
+        let is_yaml = path
+            .extension()
+            .is_some_and(|end| end == "yml" || end == "yaml");
+        if given || is_yaml {
+            all.push(path.to_owned());
+        }
+        return Ok(());
+    }
+    if deep == 0 {
+        return Ok(());
+    }
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).map_err(wrong)? {
+        entries.push(entry.map_err(wrong)?.path());
+    }
+    entries.sort();
+    entries
+        .iter()
+        .try_for_each(|entry| walk(entry, false, deep - 1, all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = "title: a\nlogsource:\n  category: process_creation\ndetection:\n  s:\n    Image: /a\n  condition: s\n";
+
+    #[test]
+    fn folders_are_read_with_all_below_and_what_is_no_rule_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("below");
+        fs::create_dir(&below).expect("made");
+        fs::write(below.join("a.yml"), RULE).expect("written");
+        fs::write(folder.path().join("b.yaml"), "title: [").expect("written");
+        fs::write(folder.path().join("README.md"), "no rule").expect("written");
+        let paths = [folder.path().to_owned()];
+        let loaded = load(&paths, false).expect("loads");
+        assert_eq!(
+            (loaded.set.len(), loaded.files, loaded.refused.len()),
+            (1, 2, 1)
+        );
+        assert!(loaded.refused[0].file.ends_with("b.yaml"));
+        assert!(load(&paths, true).expect("loads").set.len() > 20);
+        let before = of(&paths).expect("seen");
+        fs::write(below.join("c.yml"), RULE).expect("written");
+        assert_ne!(of(&paths).expect("seen"), before);
+        let missing = load(&[folder.path().join("no")], false);
+        assert!(missing.is_err_and(|error| error.to_string().contains("no")));
+    }
+}
