@@ -78,6 +78,8 @@ pub type Each<'e> = dyn FnMut(&[u8], Option<&[u8]>) + 'e;
 /// Gives the changes out as bytes.
 pub struct Writer<'w> {
     cut: &'w mut BTreeMap<Vec<u8>, u32>,
+    /// Memory that is used anew for each record.
+    key: Vec<u8>,
     value: Vec<u8>,
     each: &'w mut Each<'w>,
 }
@@ -86,8 +88,18 @@ impl Writer<'_> {
     pub fn change<V: Serialize>(&mut self, key: Key, value: Option<&V>) {
         match value {
             Some(value) => self.put(key, value),
-            None => self.gone(key.bytes()),
+            None => {
+                let key = self.bytes_of(key);
+                self.gone(&key);
+                self.key = key;
+            }
         }
+    }
+
+    fn bytes_of(&mut self, key: Key) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.key);
+        bytes.clear();
+        postcard::to_extend(&key, bytes).unwrap_or_default()
     }
 
     pub fn put<V: Serialize>(&mut self, key: Key, value: &V) {
@@ -96,37 +108,37 @@ impl Writer<'_> {
         bytes.extend([VERSION, 0]);
         // Plain values into memory: nothing in them can fail to be written.
         let bytes = postcard::to_extend(value, bytes).unwrap_or_default();
-        let key = key.bytes();
+        let key = self.bytes_of(key);
         if bytes.len() <= PART && self.cut.is_empty() {
             (self.each)(&key, Some(&bytes));
         } else {
-            self.put_parts(key, bytes.get(2..).unwrap_or_default());
+            self.put_parts(&key, bytes.get(2..).unwrap_or_default());
         }
-        self.value = bytes;
+        (self.key, self.value) = (key, bytes);
     }
 
-    fn put_parts(&mut self, key: Vec<u8>, value: &[u8]) {
+    fn put_parts(&mut self, key: &[u8], value: &[u8]) {
         let (first, rest) = value.split_at(value.len().min(PART));
         let parts = rest.chunks(PART);
         let count = parts.len() as u32;
         let head = postcard::to_extend(&count, vec![VERSION]).unwrap_or_default();
-        (self.each)(&key, Some(&[&head, first].concat()));
+        (self.each)(key, Some(&[&head, first].concat()));
         for (number, part) in (1..).zip(parts) {
-            (self.each)(&part_key(&key, number), Some(&[&[VERSION], part].concat()));
+            (self.each)(&part_key(key, number), Some(&[&[VERSION], part].concat()));
         }
         let before = match count {
-            0 => self.cut.remove(&key),
-            count => self.cut.insert(key.clone(), count),
+            0 => self.cut.remove(key),
+            count => self.cut.insert(key.to_vec(), count),
         };
         for number in count + 1..=before.unwrap_or(0) {
-            (self.each)(&part_key(&key, number), None);
+            (self.each)(&part_key(key, number), None);
         }
     }
 
-    fn gone(&mut self, key: Vec<u8>) {
-        (self.each)(&key, None);
-        for number in 1..=self.cut.remove(&key).unwrap_or(0) {
-            (self.each)(&part_key(&key, number), None);
+    fn gone(&mut self, key: &[u8]) {
+        (self.each)(key, None);
+        for number in 1..=self.cut.remove(key).unwrap_or(0) {
+            (self.each)(&part_key(key, number), None);
         }
     }
 }
@@ -163,12 +175,13 @@ impl Lane {
         };
         let mut writer = Writer {
             cut: &mut log.cut,
+            key: Vec::new(),
             value: Vec::new(),
             each,
         };
         let state = &mut self.state;
         for key in std::mem::take(&mut state.hosts.forgotten) {
-            writer.gone(key);
+            writer.gone(&key);
         }
         let flow_header = self.flows.save();
         if flow_header != log.flow_header {

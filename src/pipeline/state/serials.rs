@@ -109,17 +109,26 @@ impl Serials {
         if self.told == self.holes {
             return;
         }
-        let find =
-            |holes: &VecDeque<Hole>, from| holes.binary_search_by_key(&from, |hole| hole.from);
-        for hole in &self.told {
-            if find(&self.holes, hole.from).is_err() {
-                each(hole.from, None);
-            }
-        }
-        for hole in &self.holes {
-            let known = find(&self.told, hole.from).map(|at| &self.told[at]);
-            if known != Ok(hole) {
-                each(hole.from, Some(hole));
+        // Both stand in the order of their positions.
+        let (mut told, mut holes) = (self.told.iter().peekable(), self.holes.iter().peekable());
+        loop {
+            match (told.peek(), holes.peek()) {
+                (Some(known), Some(hole)) if known.from == hole.from => {
+                    if known != hole {
+                        each(hole.from, Some(hole));
+                    }
+                    told.next();
+                    holes.next();
+                }
+                (Some(known), hole) if hole.is_none_or(|hole| known.from < hole.from) => {
+                    each(known.from, None);
+                    told.next();
+                }
+                (_, Some(hole)) => {
+                    each(hole.from, Some(hole));
+                    holes.next();
+                }
+                (_, None) => break,
             }
         }
         self.told.clone_from(&self.holes);
