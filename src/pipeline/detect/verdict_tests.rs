@@ -29,8 +29,15 @@ fn run(all: &[Seen]) -> (Stories, Vec<Alert>) {
             told.push(alert)
         });
         // The saved form goes on as if nothing had been.
-        let saved = postcard::to_allocvec(&stories).unwrap();
-        stories = postcard::from_bytes(&saved).unwrap();
+        let mut again = Stories {
+            looked: stories.looked,
+            ..Stories::default()
+        };
+        for (key, story) in stories.all.iter() {
+            let saved = postcard::to_allocvec(story).unwrap();
+            again.all.restore(*key, postcard::from_bytes(&saved).unwrap());
+        }
+        stories = again;
     }
     (stories, told)
 }

@@ -212,8 +212,18 @@ fn the_bound_lets_parents_live() {
         assert_eq!(line.len(), 1, "{pid}");
         assert!(all.len() <= MOST);
     }
-    let saved = postcard::to_allocvec(&all).unwrap();
-    assert_eq!(postcard::from_bytes::<Processes>(&saved).unwrap(), all);
+    let mut again = Processes {
+        cursor: all.cursor.clone(),
+        lives: all.lives,
+        dropped: all.dropped,
+        ..Processes::default()
+    };
+    for (pid, node) in all.nodes.iter() {
+        let saved = postcard::to_allocvec(node).unwrap();
+        let node = postcard::from_bytes(&saved).unwrap();
+        again.nodes.restore(*pid, node);
+    }
+    assert_eq!(again, all);
 }
 
 /// A process of the simulated host; its parent by place.
