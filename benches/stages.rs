@@ -21,7 +21,7 @@ use trailhound::pipeline::envelope::Opener;
 use trailhound::pipeline::flow::FlowReader;
 use trailhound::pipeline::intel::{Builder, IntelSet};
 use trailhound::pipeline::state::logons::Context;
-use trailhound::pipeline::state::{Logons, Names};
+use trailhound::pipeline::state::{Logons, Names, Sessions};
 
 const SHAPE: Shape = Shape {
     events: 2_000,
@@ -195,10 +195,12 @@ fn sessions(criterion: &mut Criterion) {
         b.iter(|| {
             let (mut logons, mut names) = (Logons::default(), Names::default());
             let (mut guesses, mut told) = (Guesses::default(), 0);
+            let mut sessions = Sessions::default();
             for record in &taken {
                 let mut context = Context {
                     host: "web01",
                     names: &mut names,
+                    sessions: &mut sessions,
                     wait_ms: settings.waits.logon_ms,
                     most: settings.limits.sessions_per_host,
                     offset: 0,

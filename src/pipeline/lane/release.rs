@@ -338,7 +338,8 @@ impl Desk {
         if teller.rules.looks_at(Kind::Process) {
             teller.rules.process(process, &mut self.matches);
         }
-        if !teller.rules.is_empty() && !(self.matches.is_empty() && self.hits.is_empty()) {
+        let is_seen = !self.matches.is_empty() || !self.hits.is_empty();
+        if is_seen && !teller.rules.is_empty() {
             let (matches, hits) = (&self.matches, &self.hits);
             self.seen = Some(judge::process(process, matches, hits, teller.settings));
         }

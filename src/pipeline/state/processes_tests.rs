@@ -270,8 +270,8 @@ impl Host {
         let taken = |pid: u32| {
             let here = self.here(pid);
             let close = |then: u64| then < here && here - then <= 1_100;
-            let owner = self.all.iter().filter(|one| one.pid == pid);
-            owner.fold(false, |taken, one| taken || one.died.is_none_or(close))
+            let mut owner = self.all.iter().filter(|one| one.pid == pid);
+            owner.any(|one| one.died.is_none_or(close))
         };
         while taken(pid) {
             pid += 1;
