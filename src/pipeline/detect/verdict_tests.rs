@@ -35,7 +35,9 @@ fn run(all: &[Seen]) -> (Stories, Vec<Alert>) {
         };
         for (key, story) in stories.all.iter() {
             let saved = postcard::to_allocvec(story).unwrap();
-            again.all.restore(*key, postcard::from_bytes(&saved).unwrap());
+            again
+                .all
+                .restore(*key, postcard::from_bytes(&saved).unwrap());
         }
         stories = again;
     }

@@ -173,7 +173,11 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
 pub fn track(host: &mut Host) {
     struct Track;
     impl Visit for Track {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, _: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+            &mut self,
+            map: &mut Tracked<K, V, M>,
+            _: impl Fn(K) -> Key,
+        ) {
             map.track();
         }
     }
@@ -184,7 +188,11 @@ pub fn track(host: &mut Host) {
 pub fn is_touched(host: &mut Host) -> bool {
     struct Touched(bool);
     impl Visit for Touched {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, _: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+            &mut self,
+            map: &mut Tracked<K, V, M>,
+            _: impl Fn(K) -> Key,
+        ) {
             self.0 |= map.is_touched();
         }
     }
@@ -267,7 +275,11 @@ pub fn told(host: &mut Host, each: &mut impl FnMut(Key)) {
     }
     struct Told<'a, F>(&'a mut F);
     impl<F: FnMut(Key)> Visit for Told<'_, F> {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key) {
+        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+            &mut self,
+            map: &mut Tracked<K, V, M>,
+            key: impl Fn(K) -> Key,
+        ) {
             map.told().for_each(|at| (self.0)(key(at)));
         }
     }

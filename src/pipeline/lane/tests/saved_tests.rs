@@ -12,12 +12,12 @@ pub struct Saved {
     pub pairs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Of the last time: keys that were written, and that are gone.
     written: Vec<Vec<u8>>,
-    gone: usize,
+    gone: Vec<Vec<u8>>,
 }
 
 impl Saved {
     pub fn follow(&mut self, lane: &mut Lane) {
-        (self.written, self.gone) = (Vec::new(), 0);
+        (self.written, self.gone) = (Vec::new(), Vec::new());
         lane.changes(&Bookmark::default(), &mut |key, value| match value {
             Some(value) => {
                 assert!(!self.written.contains(&key.to_vec()), "told once");
@@ -25,7 +25,7 @@ impl Saved {
                 self.pairs.insert(key.to_vec(), value.to_vec());
             }
             None => {
-                self.gone += 1;
+                self.gone.push(key.to_vec());
                 assert!(self.pairs.remove(key).is_some(), "it was told before");
             }
         });
@@ -38,7 +38,7 @@ impl Saved {
         Ok(restored.expect("something was saved").0)
     }
 
-    fn kinds(&self) -> Vec<&'static str> {
+    fn kinds(keys: &[Vec<u8>]) -> Vec<&'static str> {
         let key = |bytes: &Vec<u8>| postcard::take_from_bytes::<Key>(bytes).unwrap().0;
         let kind = |key: Key| match key {
             Key::Lane => "lane",
@@ -51,9 +51,12 @@ impl Saved {
             Key::UserName(..) => "user",
             Key::Ended(..) => "ended",
             Key::Carrier(_) => "carrier",
+            Key::SessionNumber(..) => "number",
+            Key::Process(..) => "process",
+            Key::Story(..) => "story",
             _ => "other",
         };
-        self.written.iter().map(|bytes| kind(key(bytes))).collect()
+        keys.iter().map(|bytes| kind(key(bytes))).collect()
     }
 }
 
@@ -72,8 +75,8 @@ impl Told {
         }
     }
 
-    /// Takes lines and tells which kinds of records are written then, and how many are gone.
-    fn after(&mut self, lines: &[String]) -> (Vec<&'static str>, usize) {
+    /// Takes lines and tells which kinds of records are written then, and which are gone.
+    fn after(&mut self, lines: &[String]) -> (Vec<&'static str>, Vec<&'static str>) {
         for line in lines {
             let input = input(line.as_bytes(), self.offset);
             self.lane.step(
@@ -85,7 +88,8 @@ impl Told {
             self.offset += 1;
         }
         self.saved.follow(&mut self.lane);
-        (self.saved.kinds(), self.saved.gone)
+        let Saved { written, gone, .. } = &self.saved;
+        (Saved::kinds(written), Saved::kinds(gone))
     }
 }
 
@@ -93,27 +97,34 @@ impl Told {
 fn only_what_changed_is_written_and_what_came_and_went_never() {
     let mut told = Told::new();
     let (first, second) = (program_start("web01", 1), program_start("web02", 2));
-    // A whole event leaves no trace but the clocks of its host.
+    // A whole event leaves no trace but the clocks of its host, and the program that it started.
+    let none = Vec::<&str>::new();
     assert_eq!(
         told.after(&first),
-        (vec!["carrier", "name", "host", "released", "lane"], 0)
+        (
+            vec!["carrier", "name", "host", "released", "process", "lane"],
+            none.clone()
+        )
     );
     assert_eq!(
         told.after(&second[..2]),
-        (vec!["carrier", "name", "host", "event", "lane"], 0)
+        (
+            vec!["carrier", "name", "host", "event", "lane"],
+            none.clone()
+        )
     );
-    assert_eq!(told.after(&[]), (vec!["lane"], 0));
+    assert_eq!(told.after(&[]), (vec!["lane"], none.clone()));
     assert_eq!(
         told.after(&second[2..3]),
-        (vec!["host", "event", "lane"], 0)
+        (vec!["host", "event", "lane"], none)
     );
     assert_eq!(
         told.after(&second[3..]),
-        (vec!["host", "released", "lane"], 1)
+        (vec!["host", "released", "process", "lane"], vec!["event"])
     );
     let opened = logon(500, 100, true);
     let (kinds, gone) = told.after(&opened);
-    assert_eq!(gone, 0);
+    assert!(gone.is_empty());
     assert_eq!(
         kinds,
         ["name", "host", "event", "event", "lane"],
@@ -157,8 +168,8 @@ fn a_session_is_written_once_and_goes_with_its_end() {
     let (kinds, gone) = told.after(&later);
     assert_eq!(
         (count(&kinds, "ended"), gone),
-        (1, 2),
-        "the session, and the open event of its end"
+        (1, vec!["event", "session", "number"]),
+        "the session, the open event of its end, and its number: serials that begin anew are of another boot"
     );
 }
 
@@ -232,8 +243,8 @@ fn a_value_that_is_too_long_for_a_record_is_cut_and_grows_and_goes() {
         .collect();
     assert_eq!(
         goes_on(&later),
-        (small + 9, 0),
-        "nine pages of stamps and a hole, and no event"
+        (small + 10, 0),
+        "nine pages of stamps, a hole and a program, and no event"
     );
 }
 
