@@ -17,6 +17,9 @@ pub trait Map<K, V>: Default {
     fn insert(&mut self, key: K, value: V) -> Option<V>;
     fn remove(&mut self, key: &K) -> Option<V>;
     fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     fn iter<'m>(&'m self) -> impl Iterator<Item = (&'m K, &'m V)>
     where
         K: 'm,
@@ -114,7 +117,7 @@ impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.map.len() == 0
+        self.map.is_empty()
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {

@@ -88,8 +88,8 @@ impl Usual {
             true => fields.next_sixteen().unwrap_or_default(),
             false => return None,
         };
-        for at in self.next..self.end {
-            let name = &NAMES[at];
+        let names = NAMES[self.next..self.end].iter();
+        for (at, name) in (self.next..).zip(names) {
             if name.begins(text) {
                 let field = fields.named(name.len, name.word);
                 // Of a message those within come next.
