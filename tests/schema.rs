@@ -106,9 +106,14 @@ fn documents(source: Source, text: &[u8], intel: &IntelSet) -> Vec<Value> {
 
 /// Name, source and text of whatever is there to be read.
 fn inputs() -> Vec<(String, Source, Vec<u8>)> {
+    // An attack from its first guess to its last stage: a finding that grows is seen here alone.
+    let recording = root().join("src/cli/demo/recording/attack.log.zst");
+    let recording = std::fs::File::open(recording).expect("the recording of the demo");
+    let attack = zstd::decode_all(recording).expect("whole");
     let mut inputs = vec![
         ("lines of this test".to_owned(), Source::Audit, AUDIT.into()),
         ("flows of this test".to_owned(), Source::Flow, FLOWS.into()),
+        ("the demo's attack".to_owned(), Source::Audit, attack),
     ];
     let mut add = |path: PathBuf, source: Source| {
         if let Ok(text) = std::fs::read(&path) {
