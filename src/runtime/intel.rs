@@ -5,35 +5,18 @@
 //! cannot be read, the last good set stays in use, and the log and a counter say so.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use super::Shared;
+use super::reload::{Reload, Seen, Unreadable, look, unreadable};
 use crate::pipeline::intel::{Builder, IntelSet};
 use crate::telemetry::Metrics;
 
 /// Refused lines of one file that the log names; the rest is counted.
 const NAMED: usize = 5;
-
-/// What tells one content of a file from the next: a file that is renamed over the old one differs by
-/// its inode, one that is written in place by its time or its size.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    modified: (i64, i64),
-    size: u64,
-    inode: u64,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
-pub(super) struct Unreadable {
-    path: PathBuf,
-    source: io::Error,
-}
 
 struct Loaded {
     set: IntelSet,
@@ -52,41 +35,31 @@ pub(super) fn load_first(
 }
 
 /// Looks at the files in turn and swaps in a fresh set where one has changed.
-pub(super) async fn keep_fresh(shared: Arc<Shared>, mut seen: Vec<Seen>) {
+pub(super) async fn keep_fresh(shared: Arc<Shared>, seen: Vec<Seen>) {
     if shared.config.intel.files.is_empty() {
         return;
     }
-    let mut failing = false;
-    loop {
-        tokio::time::sleep(shared.config.intel.reload_interval).await;
-        let (files, before) = (shared.config.intel.files.clone(), seen.clone());
-        let reload = tokio::task::spawn_blocking(move || reload(&files, &before)).await;
-        match reload {
-            Ok(Ok(None)) => failing = false,
-            Ok(Ok(Some(loaded))) => {
-                publish(&shared.metrics, &loaded);
-                shared.metrics.intel_reloads.inc();
-                tracing::info!(
-                    indicators = loaded.set.len(),
-                    refused = loaded.refused,
-                    "indicators reloaded"
-                );
-                seen = loaded.seen;
-                shared.intel.store(Arc::new(loaded.set));
-                failing = false;
-            }
-            Ok(Err(error)) => {
-                shared.metrics.intel_reload_failures.inc();
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!("{error}; the last good indicators stay in use");
-                }
-            }
-            Err(error) => {
-                shared.metrics.intel_reload_failures.inc();
-                tracing::error!(%error, "loading indicators");
-            }
-        }
+    let files = shared.config.intel.files.clone();
+    let take = |loaded: Loaded| {
+        publish(&shared.metrics, &loaded);
+        shared.metrics.intel_reloads.inc();
+        tracing::info!(
+            indicators = loaded.set.len(),
+            refused = loaded.refused,
+            "indicators reloaded"
+        );
+        shared.intel.store(Arc::new(loaded.set));
+        loaded.seen
+    };
+    Reload {
+        what: "indicators",
+        interval: shared.config.intel.reload_interval,
+        read: move |before: &Vec<Seen>| reload(&files, before),
+        take,
+        failed: || shared.metrics.intel_reload_failures.inc(),
     }
+    .keep_fresh(seen)
+    .await;
 }
 
 fn reload(files: &[PathBuf], before: &[Seen]) -> Result<Option<Loaded>, Unreadable> {
@@ -125,22 +98,6 @@ fn load(files: &[PathBuf]) -> Result<Loaded, Unreadable> {
         seen,
         refused,
     })
-}
-
-pub(super) fn look(path: &Path) -> Result<Seen, Unreadable> {
-    let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
-    Ok(Seen {
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        size: metadata.size(),
-        inode: metadata.ino(),
-    })
-}
-
-pub(super) fn unreadable(path: &Path, source: io::Error) -> Unreadable {
-    Unreadable {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 fn publish(metrics: &Metrics, loaded: &Loaded) {

@@ -5,10 +5,10 @@
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane. Beside it: [`client`] (settings), [`topics`],
-//! [`state_topics`], [`intel`], [`view`], [`http`], [`shutdown`].
+//! [`state_topics`], [`intel`] and [`rules`] with [`reload`], [`view`], [`http`], [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
-//! signals, the reload of indicators. The runtime refuses to know an audit line, an event or a schema,
+//! signals, the reload of indicators and rules. The runtime refuses to know an audit line, an event or a schema,
 //! and how it was started: `cli` does.
 
 mod client;
@@ -18,10 +18,11 @@ mod eof;
 mod handover;
 mod http;
 mod intel;
-pub mod rules;
 mod offsets;
 mod rebalance;
+mod reload;
 mod restore;
+pub mod rules;
 mod seat;
 mod shutdown;
 mod sink;

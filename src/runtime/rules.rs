@@ -8,10 +8,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Shared;
-use super::intel::{Seen, Unreadable, look, unreadable};
+use super::reload::{Reload, Seen, Unreadable, look, unreadable};
 use crate::pipeline::detect::RuleSet;
 use crate::pipeline::detect::sigma::Builder;
 use crate::pipeline::detect::sigma::pack::PACK;
@@ -21,6 +20,9 @@ const NAMED: usize = 5;
 
 /// Folders within folders.
 const DEEPEST: usize = 16;
+
+/// Each file of rules, and how it was seen.
+pub(super) type Files = Vec<(PathBuf, Seen)>;
 
 /// A rule that was not taken: its file, its title where it has one, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct Loaded {
     pub set: RuleSet,
     pub files: usize,
     pub refused: Vec<Refused>,
-    seen: Vec<(PathBuf, Seen)>,
+    seen: Files,
 }
 
 /// Loads files, and folders with all below, and where it is wanted the rules that come with the program.
@@ -54,45 +56,36 @@ pub(super) fn load_first(paths: &[PathBuf], pack: bool) -> anyhow::Result<Loaded
 }
 
 /// Looks at the files in turn and swaps in a fresh set where one has changed.
-pub(super) async fn keep_fresh(shared: Arc<Shared>, mut seen: Vec<(PathBuf, Seen)>) {
+pub(super) async fn keep_fresh(shared: Arc<Shared>, seen: Files) {
     let rules = &shared.config.rules;
     if rules.files.is_empty() {
         return;
     }
-    let mut failing = false;
-    loop {
-        tokio::time::sleep(pause(&shared)).await;
-        let (files, pack, before) = (rules.files.clone(), rules.pack, seen.clone());
-        let reload = tokio::task::spawn_blocking(move || match of(&files)? == before {
+    let (files, pack) = (rules.files.clone(), rules.pack);
+    let take = |loaded: Loaded| {
+        tell(&loaded);
+        let (set, seen) = loaded.into_parts();
+        shared.rules.store(Arc::new(set));
+        seen
+    };
+    Reload {
+        what: "rules",
+        interval: rules.reload_interval,
+        read: move |before: &Files| match of(&files)? == *before {
             true => Ok(None),
             false => read(&files, pack).map(Some),
-        });
-        match reload.await {
-            Ok(Ok(None)) => failing = false,
-            Ok(Ok(Some(loaded))) => {
-                tell(&loaded);
-                seen = loaded.seen;
-                shared.rules.store(Arc::new(loaded.set));
-                failing = false;
-            }
-            Ok(Err(error)) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!("{error}; the last good rules stay in use");
-                }
-            }
-            Err(error) => tracing::error!(%error, "loading rules"),
-        }
+        },
+        take,
+        failed: || {},
     }
+    .keep_fresh(seen)
+    .await;
 }
 
 impl Loaded {
-    pub(super) fn into_parts(self) -> (RuleSet, Vec<(PathBuf, Seen)>) {
+    pub(super) fn into_parts(self) -> (RuleSet, Files) {
         (self.set, self.seen)
     }
-}
-
-fn pause(shared: &Shared) -> Duration {
-    shared.config.rules.reload_interval
 }
 
 fn tell(loaded: &Loaded) {
@@ -137,7 +130,7 @@ fn read(paths: &[PathBuf], pack: bool) -> Result<Loaded, Unreadable> {
 }
 
 /// The files, those of folders in the order of their names.
-fn of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Seen)>, Unreadable> {
+fn of(paths: &[PathBuf]) -> Result<Files, Unreadable> {
     let mut all = Vec::new();
     for path in paths {
         walk(path, true, DEEPEST, &mut all)?;
