@@ -151,6 +151,36 @@ pub struct Alert {
     pub finding: Option<Finding>,
 }
 
+/// A tag of ATT&CK that a rule has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttackTag<'a> {
+    /// `privilege-escalation`
+    Tactic(String),
+    /// The number alone: `1059.004`.
+    Technique(&'a str),
+}
+
+/// What the tags of a rule say of ATT&CK: `attack.execution`, `attack.t1059.004`.
+pub fn attack_tags(tags: &[Box<str>]) -> impl Iterator<Item = AttackTag<'_>> {
+    let tags = tags.iter().filter_map(|tag| tag.strip_prefix("attack."));
+    tags.map(|tag| {
+        let number = tag.strip_prefix(['t', 'T']).unwrap_or_default();
+        match number.starts_with(|c: char| c.is_ascii_digit()) {
+            true => AttackTag::Technique(number),
+            // Older rules part the words by an underscore.
+            false => AttackTag::Tactic(tag.replace('_', "-")),
+        }
+    })
+}
+
+/// A host as a sentence names it.
+pub fn host_in_words(host: &str) -> &str {
+    match host {
+        "" => "a host without a name",
+        host => host,
+    }
+}
+
 impl Alert {
     pub fn rule_id(&self) -> &str {
         match &self.behaviour {

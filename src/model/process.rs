@@ -1,5 +1,7 @@
 //! A program start, as the records of one audit event tell it.
 
+use std::borrow::Cow;
+
 use super::session::Origin;
 use super::{EventUid, Stamp, Timestamp, Within};
 
@@ -116,4 +118,14 @@ pub struct Process<'a> {
     /// What the system call returned; never the program's exit code.
     pub exit: Option<i64>,
     pub completeness: Completeness,
+}
+
+impl<'a> Process<'a> {
+    /// Its arguments with one space between.
+    pub fn command_line(&self) -> Cow<'a, [u8]> {
+        match self.joined {
+            Some(joined) => joined.text().into(),
+            None => self.argv.join(&b' ').into(),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! It tells which serials, how many and between which times; it refuses to guess why they are missing.
 
-use crate::model::alert::Rule;
+use crate::model::alert::{Rule, host_in_words};
 use crate::model::gap::Gap;
 use crate::model::{Alert, EventUid, Severity, Stamp};
 
@@ -15,11 +15,7 @@ pub fn alert(host: &str, gap: Gap) -> Alert {
         1 => "1 audit event".to_owned(),
         many => format!("{many} audit events"),
     };
-    let on = if host.is_empty() {
-        "a host without a name"
-    } else {
-        host
-    };
+    let on = host_in_words(host);
     let (is, serials) = match gap.missing {
         1 => ("is", format!("serial {}", gap.first)),
         _ => ("are", format!("serials {} to {}", gap.first, gap.last)),

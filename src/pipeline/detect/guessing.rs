@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::alert::{Evidence, Rule};
+use crate::model::alert::{Evidence, Rule, host_in_words};
 use crate::model::logon::LogonActivity;
 use crate::model::settings::Guessing;
 use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp, Tracked};
@@ -256,7 +256,7 @@ fn got_in(source: &Source, ip: IpAddr, logon: &Logon) -> Alert {
         ),
         message: format!(
             "{ip} failed to log on to {} {} times (as {}) and then got in as {who} by {}.",
-            shown_host(&logon.host),
+            host_in_words(&logon.host),
             source.all_failures(),
             source.names(),
             logon.service
@@ -296,7 +296,7 @@ fn tell_given_up(
         title: format!("{ip} failed to log on {} times", source.failures),
         message: format!(
             "{ip} failed to log on to {} {} times (as {}) and did not get in.",
-            shown_host(host),
+            host_in_words(host),
             source.failures,
             source.names()
         ),
@@ -310,14 +310,6 @@ fn tell_given_up(
         behaviour: None,
         finding: None,
     });
-}
-
-fn shown_host(host: &str) -> &str {
-    if host.is_empty() {
-        "a host without a name"
-    } else {
-        host
-    }
 }
 
 #[cfg(test)]

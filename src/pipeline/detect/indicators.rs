@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::alert::{Evidence, Rule};
+use crate::model::alert::{Evidence, Rule, host_in_words};
 use crate::model::{Alert, EventUid, Hit, Severity, Timestamp};
 
 /// The event in which indicators were seen.
@@ -22,43 +22,60 @@ pub struct Sighted<'a> {
     pub succeeded: bool,
 }
 
+impl Sighted<'_> {
+    /// The alert that this one event is, by a rule. `id`: what tells it from others of the event.
+    pub fn alert(
+        &self,
+        id: &str,
+        rule: Rule,
+        severity: Severity,
+        title: String,
+        message: String,
+    ) -> Alert {
+        Alert {
+            uid: self.uid.derive(id),
+            rule,
+            severity,
+            host: self.host.into(),
+            time: self.time,
+            title,
+            message,
+            user: self.user.map(|user| String::from_utf8_lossy(user).into()),
+            src_ip: self.src_ip,
+            first_seen: self.time,
+            evidence: vec![Evidence {
+                uid: self.uid,
+                type_uid: self.type_uid,
+                time: self.time,
+            }],
+            evidence_total: 1,
+            hits: Vec::new(),
+            gap: None,
+            behaviour: None,
+            finding: None,
+        }
+    }
+}
+
 /// The alert of an event with hits. `hits` must not be empty.
 pub fn alert(event: &Sighted<'_>, hits: Vec<Hit>) -> Alert {
     let first = hits.first().map(|hit| &hit.indicator);
     let value = first.map_or("", |indicator| &indicator.value);
     let file = first.map_or("", |indicator| &indicator.file);
-    let host = if event.host.is_empty() {
-        "a host without a name"
+    let host = host_in_words(event.host);
+    let severity = if event.succeeded {
+        Severity::High
     } else {
-        event.host
+        Severity::Medium
     };
+    let title = format!("Indicator {value} in {}", event.what);
+    let message = format!(
+        "On {host}: {} holds the indicator {value} of {file}.",
+        event.what
+    );
+    let rule = Rule::IndicatorHit;
     Alert {
-        uid: event.uid.derive(Rule::IndicatorHit.id()),
-        rule: Rule::IndicatorHit,
-        severity: if event.succeeded {
-            Severity::High
-        } else {
-            Severity::Medium
-        },
-        host: event.host.into(),
-        time: event.time,
-        title: format!("Indicator {value} in {}", event.what),
-        message: format!(
-            "On {host}: {} holds the indicator {value} of {file}.",
-            event.what
-        ),
-        user: event.user.map(|user| String::from_utf8_lossy(user).into()),
-        src_ip: event.src_ip,
-        first_seen: event.time,
-        evidence: vec![Evidence {
-            uid: event.uid,
-            type_uid: event.type_uid,
-            time: event.time,
-        }],
-        evidence_total: 1,
         hits,
-        gap: None,
-        behaviour: None,
-        finding: None,
+        ..event.alert(rule.id(), rule, severity, title, message)
     }
 }

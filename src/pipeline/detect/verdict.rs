@@ -18,7 +18,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::alert::{Evidence, Finding, Rule, Stage, Step};
+use crate::model::alert::{
+    AttackTag, Evidence, Finding, Rule, Stage, Step, attack_tags, host_in_words,
+};
 use crate::model::settings::Verdict;
 use crate::model::{Alert, EventUid, Severity, Stamp, Timestamp, Tracked};
 
@@ -244,29 +246,23 @@ impl Story {
             self.points += OUTSIDE;
         }
         self.points += weight.points;
-        let tags = || {
-            weight
-                .tags
-                .iter()
-                .filter_map(|tag| tag.strip_prefix("attack."))
-        };
-        let tactics: Vec<String> = tags()
-            .filter(|tag| !is_technique(tag))
-            .map(|tag| tag.replace('_', "-"))
-            .collect();
-        self.tactics
-            .extend(tactics.iter().map(|tactic| tactic.as_str().into()));
+        let (mut tactics, mut techniques) = (Vec::new(), Vec::new());
+        for tag in attack_tags(&weight.tags) {
+            match tag {
+                AttackTag::Tactic(name) => tactics.push(name.into_boxed_str()),
+                AttackTag::Technique(number) => {
+                    techniques.push(format!("T{number}").to_uppercase())
+                }
+            }
+        }
         self.stages.push(Stage {
-            tactic: tactics.first().map_or("", String::as_str).into(),
-            technique: tags()
-                .find(|tag| is_technique(tag))
-                .unwrap_or_default()
-                .to_uppercase()
-                .into(),
+            tactic: tactics.first().cloned().unwrap_or_default(),
+            technique: techniques.into_iter().next().unwrap_or_default().into(),
             title: weight.title.clone(),
             what: seen.what.clone(),
             evidence: seen.evidence.clone(),
         });
+        self.tactics.extend(tactics);
     }
 
     fn severity(&self, verdict: &Verdict) -> Option<Severity> {
@@ -291,11 +287,7 @@ impl Story {
             users.join(", ")
         };
         let from = src_ip.map_or(String::new(), |ip| format!(" from {ip}"));
-        let on = if host.is_empty() {
-            "a host without a name"
-        } else {
-            host
-        };
+        let on = host_in_words(host);
         let done: Vec<String> = self
             .stages
             .iter()
@@ -341,12 +333,6 @@ impl Story {
             }),
         }
     }
-}
-
-/// `t1059.004`, and no tactic.
-fn is_technique(tag: &str) -> bool {
-    let number = tag.strip_prefix(['t', 'T']).unwrap_or_default();
-    number.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! field, names of protocols.
 
 use crate::model::Alert;
-use crate::model::alert::{Finding, Rule, Step};
+use crate::model::alert::{AttackTag, Finding, Rule, Step, attack_tags};
 use crate::model::audit::{AuditRecord, ROW, USUAL};
 use crate::model::eight;
 use crate::model::gap::Gap;
@@ -128,23 +128,16 @@ pub fn told(alert: &Alert) -> Told<'_> {
         return of_rule(alert.rule);
     };
     let rule = &behaviour.rule;
-    let tags = || {
-        rule.tags
-            .iter()
-            .filter_map(|tag| tag.strip_prefix("attack."))
-    };
-    let tactic = |tag: &str| {
-        // Older rules part the words by an underscore.
-        tactic_of(&tag.replace('_', "-"))
-    };
-    let technique = |tag: &str| {
-        let number = tag.strip_prefix(['t', 'T'])?;
-        let is_one = number.bytes().next().is_some_and(|b| b.is_ascii_digit());
-        is_one.then(|| Technique {
-            id: format!("T{number}"),
-            name: None,
-        })
-    };
+    let (mut tactics, mut techniques) = (Vec::new(), Vec::new());
+    for tag in attack_tags(&rule.tags) {
+        match tag {
+            AttackTag::Tactic(name) => tactics.extend(tactic_of(&name)),
+            AttackTag::Technique(number) => techniques.push(Technique {
+                id: format!("T{number}"),
+                name: None,
+            }),
+        }
+    }
     let desc = match &*rule.description {
         "" => &rule.title,
         desc => desc,
@@ -152,8 +145,8 @@ pub fn told(alert: &Alert) -> Told<'_> {
     Told {
         name: &rule.title,
         desc,
-        tactics: tags().filter_map(tactic).collect(),
-        techniques: tags().filter_map(technique).collect(),
+        tactics,
+        techniques,
     }
 }
 

@@ -11,37 +11,32 @@ use crate::pipeline::detect::sigma;
 use crate::pipeline::encode::ocsf;
 use crate::pipeline::state::logons::shown;
 
-pub fn of_process(process: &Process<'_>, hits: Vec<Hit>) -> Alert {
-    let program = process.exe.or(process.comm).map(String::from_utf8_lossy);
-    let program = program.as_deref().unwrap_or("a program");
-    let event = Sighted {
+/// A program start, of which `what` is to be told.
+fn start<'p>(process: &'p Process<'_>, what: &'p str) -> Sighted<'p> {
+    Sighted {
         uid: process.uid,
         type_uid: ocsf::TYPE_LAUNCH,
         host: process.host,
         time: process.stamp.time,
         user: process.login_user.name.or(process.user.name),
         src_ip: process.origin.src_ip(),
-        what: &format!("the command line of {program}"),
+        what,
         succeeded: true,
-    };
-    indicators::alert(&event, hits)
+    }
+}
+
+pub fn of_process(process: &Process<'_>, hits: Vec<Hit>) -> Alert {
+    let program = process.exe.or(process.comm).map(String::from_utf8_lossy);
+    let program = program.as_deref().unwrap_or("a program");
+    let what = format!("the command line of {program}");
+    indicators::alert(&start(process, &what), hits)
 }
 
 /// A rule that a program start matches.
 pub fn of_behaviour(process: &Process<'_>, behaviour: Behaviour) -> Alert {
-    let command = process.argv.join(&b' ');
+    let command = process.command_line();
     let command = String::from_utf8_lossy(&command);
-    let event = Sighted {
-        uid: process.uid,
-        type_uid: ocsf::TYPE_LAUNCH,
-        host: process.host,
-        time: process.stamp.time,
-        user: process.login_user.name.or(process.user.name),
-        src_ip: process.origin.src_ip(),
-        what: &command,
-        succeeded: true,
-    };
-    sigma::alert(&event, behaviour)
+    sigma::alert(&start(process, &command), behaviour)
 }
 
 /// A rule that another audit event matches.

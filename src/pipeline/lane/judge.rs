@@ -50,7 +50,7 @@ pub fn process(
     settings: &Settings,
 ) -> Seen {
     let user = process.login_user.name.or(process.user.name);
-    let line = process.argv.join(&b' ');
+    let line = process.command_line();
     Seen {
         session: process.session,
         outside: outside(process.origin.src_ip(), settings),

@@ -19,7 +19,7 @@ use rsigma_eval::{Engine, Event};
 use rsigma_parser::{Level, LogSource, SigmaRule, parse_sigma_yaml};
 
 use crate::model::activity::Activity;
-use crate::model::alert::{Behaviour, Evidence, Rule, RuleInfo, Severity};
+use crate::model::alert::{Behaviour, Rule, RuleInfo, Severity, host_in_words};
 use crate::model::audit::AuditEvent;
 use crate::model::{Alert, Kind, Process};
 
@@ -223,44 +223,22 @@ impl Rules {
 /// The alert of an event that a rule matches: its own sentence is what was done, where and from where.
 pub fn alert(event: &Sighted<'_>, behaviour: Behaviour) -> Alert {
     let rule = &behaviour.rule;
-    let host = match event.host {
-        "" => "a host without a name",
-        host => host,
-    };
-    let user = event
-        .user
-        .map(|user| String::from_utf8_lossy(user).into_owned());
-    let by = user
-        .as_deref()
-        .map_or(String::new(), |user| format!(" by {user}"));
+    let host = host_in_words(event.host);
+    let by = event.user.map_or(String::new(), |user| {
+        format!(" by {}", String::from_utf8_lossy(user))
+    });
     let from = event
         .src_ip
         .map_or(String::new(), |ip| format!(" from {ip}"));
+    let title = rule.title.to_string();
+    let message = format!(
+        "On {host}{by}{from}: {title}: {}",
+        cut(event.what.to_owned())
+    );
+    let alert = event.alert(&rule.id, Rule::Behaviour, rule.severity, title, message);
     Alert {
-        uid: event.uid.derive(&rule.id),
-        rule: Rule::Behaviour,
-        severity: rule.severity,
-        host: event.host.into(),
-        time: event.time,
-        title: rule.title.to_string(),
-        message: format!(
-            "On {host}{by}{from}: {}: {}",
-            rule.title,
-            cut(event.what.to_owned())
-        ),
-        user: user.map(Into::into),
-        src_ip: event.src_ip,
-        first_seen: event.time,
-        evidence: vec![Evidence {
-            uid: event.uid,
-            type_uid: event.type_uid,
-            time: event.time,
-        }],
-        evidence_total: 1,
-        hits: Vec::new(),
-        gap: None,
         behaviour: Some(behaviour),
-        finding: None,
+        ..alert
     }
 }
 

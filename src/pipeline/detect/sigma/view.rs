@@ -75,11 +75,9 @@ pub struct Record<'e> {
 }
 
 fn command_line<'p>(process: &Process<'p>) -> Cow<'p, str> {
-    match process.joined {
-        Some(joined) => String::from_utf8_lossy(joined.text()),
-        None => String::from_utf8_lossy(&process.argv.join(&b' '))
-            .into_owned()
-            .into(),
+    match process.command_line() {
+        Cow::Borrowed(line) => String::from_utf8_lossy(line),
+        Cow::Owned(line) => String::from_utf8_lossy(&line).into_owned().into(),
     }
 }
 

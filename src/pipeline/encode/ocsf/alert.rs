@@ -1,4 +1,4 @@
-//! detection_finding (2004), Create.
+//! detection_finding (2004): an alert is created; a finding that grows is updated, and closed.
 
 use crate::model::alert::Step;
 use crate::model::{Alert, IndicatorKind};
@@ -7,23 +7,11 @@ use super::super::common::{Technique, Told, gap as write_gap, matched, story, to
 use super::super::json::Object;
 use super::common;
 
-const CREATE: &str = concat!(
-    r#""activity_id":1,"activity_name":"Create","category_uid":2,"category_name":"Findings","#,
-    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200401,"#,
-    r#""type_name":"Detection Finding: Create","status_id":1,"status":"New""#
-);
-
-const UPDATE: &str = concat!(
-    r#""activity_id":2,"activity_name":"Update","category_uid":2,"category_name":"Findings","#,
-    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200402,"#,
-    r#""type_name":"Detection Finding: Update","status_id":2,"status":"In Progress""#
-);
-
-const CLOSE: &str = concat!(
-    r#""activity_id":3,"activity_name":"Close","category_uid":2,"category_name":"Findings","#,
-    r#""class_uid":2004,"class_name":"Detection Finding","type_uid":200403,"#,
-    r#""type_name":"Detection Finding: Close","status_id":4,"status":"Resolved""#
-);
+macro_rules! head {
+    ($id:literal $type:literal $name:literal) => {
+        common::head!([2 "Findings" 2004 "Detection Finding"] $id $type $name)
+    };
+}
 
 pub fn write(out: &mut Vec<u8>, alert: &Alert) {
     let mut o = Object::begin(out);
@@ -31,12 +19,18 @@ pub fn write(out: &mut Vec<u8>, alert: &Alert) {
         .finding
         .as_ref()
         .map_or(Step::Create, |finding| finding.step);
-    o.raw(match step {
-        Step::Create => CREATE,
-        Step::Update => UPDATE,
-        Step::Close => CLOSE,
-    });
-    o.raw(r#""is_alert":true"#);
+    let (head, status) = match step {
+        Step::Create => (head!(1 200401 "Create"), r#""status_id":1,"status":"New""#),
+        Step::Update => (
+            head!(2 200402 "Update"),
+            r#""status_id":2,"status":"In Progress""#,
+        ),
+        Step::Close => (
+            head!(3 200403 "Close"),
+            r#""status_id":4,"status":"Resolved""#,
+        ),
+    };
+    o.raw(head).raw(status).raw(r#""is_alert":true"#);
     o.number("severity_id", alert.severity.id())
         .plain("severity", alert.severity.as_str());
     o.number("time", alert.time.0);
