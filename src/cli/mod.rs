@@ -14,6 +14,7 @@ mod demo;
 mod explain;
 mod intel;
 mod logging;
+mod paint;
 mod replay;
 mod rules;
 mod run;

@@ -4,7 +4,7 @@
 //! feeds it and a reader of its outputs. It ends by itself, fails where the expected alerts do not
 //! come, and refuses to need anything from the machine but a directory for two small files.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -21,9 +21,10 @@ mod broker;
 mod story;
 mod tell;
 
+use super::paint::Paint;
 use broker::{Broker, Reader, Shipper};
 use story::Channel;
-use tell::{Paint, Told};
+use tell::Told;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -203,9 +204,8 @@ struct Screen {
 
 impl Screen {
     fn new() -> Screen {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Screen {
-            paint: Paint(colour),
+            paint: Paint::of_stdout(),
         }
     }
 
@@ -265,7 +265,7 @@ impl Screen {
     fn story(&self, told: &Told) -> anyhow::Result<()> {
         self.say(&format!("\n{}", self.paint.bold("The story of the attack")))?;
         let print = sessions::Print {
-            colour: self.paint.0,
+            paint: self.paint,
             from: Some(story::ATTACKER.to_owned()),
         };
         let mut out = std::io::stdout().lock();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::story::ATTACKER;
+use crate::cli::paint::{Paint, harmless};
 use crate::cli::story::Book;
 
 /// Programs that a person would look at twice in a session from outside.
@@ -15,36 +16,6 @@ const TELLING: [&str; 16] = [
     "id", "uname", "whoami", "cat", "sudo", "su", "wget", "curl", "chmod", "crontab", "base64",
     "find", "ps", "python3", "memfd", "nproc",
 ];
-
-/// Colour, where a person looks at a terminal that has it.
-#[derive(Clone, Copy)]
-pub(super) struct Paint(pub(super) bool);
-
-impl Paint {
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    pub(super) fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn faint(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn red(self, text: &str) -> String {
-        self.with("1;31", text)
-    }
-
-    fn yellow(self, text: &str) -> String {
-        self.with("33", text)
-    }
-}
 
 /// What came back, counted.
 #[derive(Debug, Default)]
@@ -238,25 +209,6 @@ fn time(document: &Value) -> String {
         / 1000;
     let day = seconds.rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
-}
-
-/// At most `most` characters, none of which a terminal obeys.
-fn harmless(text: &str, most: usize) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(most)
-        .map(|c| {
-            if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
-                '.'
-            } else {
-                c
-            }
-        })
-        .collect();
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::paint::{short, visible};
+use crate::cli::paint::{short, visible};
 
 /// More places of one text are not told.
 const MOST_PLACES: usize = 3;

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use bumpalo::Bump;
 
-use super::paint::{Paint, short};
+use crate::cli::paint::{Paint, short};
 use crate::pipeline::audit::fields::{Field, Fields, Raw};
 use crate::pipeline::audit::interpret::{self, Call, Meaning};
 use crate::pipeline::audit::line::Record;
@@ -64,7 +64,7 @@ impl<'a> FieldsShown<'_, 'a> {
             let line = format!("    {indent}{key:<10} {raw:<24}");
             let line = match why.as_slice() {
                 [] => line.trim_end().to_owned(),
-                why => format!("{line} {} {}", self.paint.dim("<-"), why.join("; ")),
+                why => format!("{line} {} {}", self.paint.faint("<-"), why.join("; ")),
             };
             let _ = writeln!(self.text, "{line}");
         }

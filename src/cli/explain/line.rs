@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use chrono::{DateTime, Utc};
 
 use super::fields;
-use super::paint::{Paint, short};
+use crate::cli::paint::{Paint, short};
 use crate::pipeline::audit::classify::words;
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::fields::{Fields, Raw};
@@ -45,7 +45,7 @@ pub(super) fn describe(record: &Record<'_>, call: Call, paint: Paint) -> String 
         Some((before, arguments)) => {
             fields::show(&mut text, record, before, call, paint);
             let why = "cmdline, parted as bash would read it";
-            let said = format!("{arguments} {} {why}", paint.dim("<-"));
+            let said = format!("{arguments} {} {why}", paint.faint("<-"));
             push(&mut text, "argv", &said, paint);
             return text;
         }
@@ -75,7 +75,7 @@ fn arguments_of_auoms<'a>(record: &Record<'a>) -> Option<(&'a [u8], String)> {
 }
 
 pub(super) fn push(text: &mut String, what: &str, said: &str, paint: Paint) {
-    let what = paint.dim(&format!("{what:<9}"));
+    let what = paint.faint(&format!("{what:<9}"));
     // Writing into memory cannot fail.
     let _ = writeln!(text, "  {what} {said}");
 }

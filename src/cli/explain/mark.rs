@@ -1,6 +1,6 @@
 //! Points at the byte at which reading ended: the line, and a mark under it.
 
-use super::paint::{Paint, visible};
+use crate::cli::paint::{Paint, visible};
 
 /// What is shown before and after the byte.
 const BEFORE: usize = 60;
@@ -15,7 +15,7 @@ pub(super) fn at(text: &[u8], offset: usize, expected: &str, paint: Paint) -> St
     let lead = if from > 0 { "…" } else { "" };
     let tail = if to < text.len() { "…" } else { "" };
     let space = " ".repeat(lead.chars().count() + before.chars().count());
-    let mark = paint.wrong(&format!("^ byte {offset}: expected {expected}"));
+    let mark = paint.red(&format!("^ byte {offset}: expected {expected}"));
     format!("    | {lead}{before}{after}{tail}\n    | {space}{mark}\n")
 }
 

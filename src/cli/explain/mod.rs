@@ -3,7 +3,7 @@
 //! Place in the flow: the same lane as the daemon's, which tells its steps; this writes them down for
 //! people. It refuses to read a line in any way of its own: what it says of one is what the lane did.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::Failure;
+use super::paint::Paint;
 use super::replay::open::{detect, open};
 use crate::model::schema::Schemas;
 use crate::model::{Input, Kind, Outputs, Schema, Settings, Timestamp};
@@ -22,7 +23,6 @@ mod event;
 mod fields;
 mod line;
 mod mark;
-mod paint;
 mod teller;
 mod told;
 
@@ -59,8 +59,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let input = open(&args.file, &ProgressBar::hidden())?;
     let stdout = io::stdout();
-    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let said = explain(args, input, &mut stdout.lock(), colour);
+    let said = explain(args, input, &mut stdout.lock(), Paint::of_stdout());
     match said {
         // Whoever read it has seen enough.
         Err(error) if is_closed(&error) => Ok(()),
@@ -77,7 +76,7 @@ fn explain(
     args: &Args,
     input: impl io::Read,
     stdout: &mut impl Write,
-    colour: bool,
+    paint: Paint,
 ) -> anyhow::Result<()> {
     let settings = Settings {
         kinds: Kind::ALL.into_iter().collect(),
@@ -91,7 +90,7 @@ fn explain(
         IntelSet::default(),
         Outputs::new(),
     );
-    let mut teller = Teller::new(colour, args.schema, args.host.clone());
+    let mut teller = Teller::new(paint, args.schema, args.host.clone());
     let mut input = BufReader::new(input);
     let (mut value, mut offset, mut source) = (Vec::new(), 0, None);
     while read_line(&mut input, &mut value, most)? {

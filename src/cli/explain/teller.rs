@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use super::envelope::Envelope;
-use super::paint::{Paint, short, visible};
 use super::{event, line, mark, told};
+use crate::cli::paint::{Paint, short, visible};
+use crate::model::alert::host_in_words;
 use crate::model::{OutputKind, Outputs, Reject, Schema, Stamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::interpret::Call;
@@ -59,9 +60,9 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(colour: bool, schema: Schema, default_host: Option<String>) -> Teller {
+    pub(super) fn new(paint: Paint, schema: Schema, default_host: Option<String>) -> Teller {
         Teller {
-            paint: Paint(colour),
+            paint,
             schema,
             default_host,
             envelope: Envelope::default(),
@@ -76,14 +77,14 @@ impl Teller {
     pub(super) fn begin(&mut self, number: i64, value: &[u8]) {
         self.envelope = Envelope::of(value);
         self.carried = Carried::default();
-        let head = self.paint.head(&format!("line {number}"));
+        let head = self.paint.bold(&format!("line {number}"));
         self.say(format!("{head}\n    | {}\n", short(value, LONGEST)));
     }
 
     /// The input has ended.
     pub(super) fn begin_end(&mut self) {
         self.ended = true;
-        let head = self.paint.head("end of the input");
+        let head = self.paint.bold("end of the input");
         self.say(format!("{head}\n"));
     }
 
@@ -107,7 +108,7 @@ impl Teller {
             } => {
                 let open = self.open.remove(&(host.to_owned(), event.stamp));
                 let head = format!("event {} of {}", event.stamp, named(host));
-                let mut text = format!("{}\n", self.paint.head(&head));
+                let mut text = format!("{}\n", self.paint.bold(&head));
                 self.push(
                     &mut text,
                     "records",
@@ -233,7 +234,7 @@ impl Teller {
             self.carry(&mut text);
         }
         let said = format!("{}: {}", reject.as_str(), reject.explain());
-        let said = self.paint.wrong(&said);
+        let said = self.paint.red(&said);
         self.push(&mut text, "refused", &said);
         match reject {
             Reject::NotAudit | Reject::BadStamp if is_of_line => {
@@ -306,10 +307,7 @@ fn span(bytes: &[u8]) -> (usize, usize) {
 }
 
 fn named(host: &str) -> String {
-    match host {
-        "" => "a host without a name".to_owned(),
-        name => visible(name.as_bytes()),
-    }
+    visible(host_in_words(host).as_bytes())
 }
 
 /// `SYSCALL, EXECVE, CWD, 2 PATH`

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::paint::short;
+use crate::cli::paint::short;
 use crate::model::Schema;
 
 /// More of the gist is not shown.

@@ -126,8 +126,9 @@ impl Host {
         }
         let user = name_of(&process["user"]);
         let ancestors = process["ancestry"].as_array().into_iter().flatten();
+        let pid = process["pid"].as_u64().unwrap_or_default();
         session.start(Start {
-            pid: process["pid"].as_u64().unwrap_or_default(),
+            pid,
             ppid: process["parent_process"]["pid"]
                 .as_u64()
                 .unwrap_or_default(),
@@ -147,7 +148,6 @@ impl Host {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        let pid = process["pid"].as_u64().unwrap_or_default();
         self.recent.push_back((uid, at, pid));
     }
 
@@ -255,9 +255,7 @@ impl Host {
             false => self.untold += 1,
         }
     }
-}
 
-impl Host {
     fn matched(&mut self, document: &Value) {
         let uid = text(document, "/finding_info/related_events/0/uid");
         let start = self.recent.iter().rev().find(|(of, ..)| *of == uid);

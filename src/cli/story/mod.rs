@@ -4,13 +4,14 @@
 //! tells into sessions ([`book`]) and prints them ([`print`]). It reads the documents as any SIEM would, by
 //! their OCSF fields, and refuses to know more of an event than they say.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
 
+use super::paint::Paint;
 use super::replay::{follow::Follower, pipe};
 use super::{Failure, intel, rules};
 use crate::model::{Kind, OutputKind, Outputs, Settings};
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     pipe::through(reading, follower, |out| gather(&mut book, out))?;
     let stdout = io::stdout();
     let print = Print {
-        colour: stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        paint: Paint::of_stdout(),
         from: args.from.map(|ip| ip.to_string()),
     };
     let mut out = io::BufWriter::new(stdout.lock());

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::book::{Book, Host, Refused};
 use super::session::{Node, Session};
+use crate::cli::paint::{Paint, harmless};
 
 /// Characters of a command line that are shown.
 const MOST_LINE: usize = 160;
@@ -19,7 +20,7 @@ const MOST_LINES: usize = 400;
 const DEEPEST: usize = 24;
 
 pub(in crate::cli) struct Print {
-    pub(in crate::cli) colour: bool,
+    pub(in crate::cli) paint: Paint,
     /// Only what came from this address.
     pub(in crate::cli) from: Option<String>,
 }
@@ -35,7 +36,7 @@ impl Print {
             writeln!(
                 out,
                 "{}",
-                self.paint("1", &format!("host {}", shown(name, 80)))
+                self.paint.bold(&format!("host {}", harmless(name, 80)))
             )?;
             self.host(host, out)?;
         }
@@ -71,7 +72,7 @@ impl Print {
                 writeln!(
                     out,
                     "\n{} refused: {tried}",
-                    self.paint("1", &shown(ip, 45))
+                    self.paint.bold(&harmless(ip, 45))
                 )?;
             }
         }
@@ -80,7 +81,7 @@ impl Print {
                 out,
                 "\n{}  {}",
                 clock(*time),
-                self.paint("31", &shown(alert, 400))
+                self.paint.with("31", &harmless(alert, 400))
             )?;
         }
         self.services(host, out)
@@ -94,7 +95,7 @@ impl Print {
             let shown: Vec<String> = all
                 .iter()
                 .take(8)
-                .map(|(name, times)| format!("{} {times}", shown(name, 40)))
+                .map(|(name, times)| format!("{} {times}", harmless(name, 40)))
                 .collect();
             let more = if all.len() > 8 { ", …" } else { "" };
             let what = if starts == 1 { "program" } else { "programs" };
@@ -117,7 +118,7 @@ impl Print {
         refused: Option<&Refused>,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        writeln!(out, "\n{}", self.paint("1", &headline(session)))?;
+        writeln!(out, "\n{}", self.paint.bold(&headline(session)))?;
         if let Some(refused) = refused.filter(|refused| refused.first < session.began) {
             writeln!(out, "  before: {}", tried(refused))?;
         }
@@ -126,11 +127,11 @@ impl Print {
                 out,
                 "  {}  {}",
                 clock(*time),
-                self.paint("31", &shown(alert, 400))
+                self.paint.with("31", &harmless(alert, 400))
             )?;
         }
         if let Some(verdict) = &session.verdict {
-            writeln!(out, "  {}", self.paint("1;31", &shown(verdict, 1_200)))?;
+            writeln!(out, "  {}", self.paint.red(&harmless(verdict, 1_200)))?;
         }
         let mut lines = MOST_LINES;
         for &root in &session.roots {
@@ -174,9 +175,9 @@ impl Print {
                 "  ".repeat(depth.min(DEEPEST)),
                 if n > 0 { "= " } else { "" }
             );
-            line.push_str(&shown(&program.line, MOST_LINE));
+            line.push_str(&harmless(&program.line, MOST_LINE));
             if program.user != session.user {
-                line.push_str(&format!("  [as {}]", shown(&program.user, 32)));
+                line.push_str(&format!("  [as {}]", harmless(&program.user, 32)));
             }
             let marks = if n + 1 == node.programs.len() {
                 self.marks(node)
@@ -186,7 +187,7 @@ impl Print {
             writeln!(
                 out,
                 "  {}  {line}{marks}",
-                self.paint("2", &clock(program.time))
+                self.paint.faint(&clock(program.time))
             )?;
         }
         for &child in &node.children {
@@ -214,16 +215,13 @@ impl Print {
                 "1;31"
             };
             marks.push_str("  ");
-            marks.push_str(&self.paint(colour, &format!("<- {}", shown(mark, 80))));
+            marks.push_str(
+                &self
+                    .paint
+                    .with(colour, &format!("<- {}", harmless(mark, 80))),
+            );
         }
         marks
-    }
-
-    fn paint(&self, code: &str, text: &str) -> String {
-        match self.colour {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_owned(),
-        }
     }
 }
 
@@ -231,20 +229,20 @@ fn headline(session: &Session) -> String {
     let mut line = format!(
         "{}  session {}: {}",
         day(session.began),
-        shown(&session.number, 12),
-        shown(&session.user, 32)
+        harmless(&session.number, 12),
+        harmless(&session.user, 32)
     );
     if !session.is_seen {
         return line + ", whose logon was not seen";
     }
     if !session.from.is_empty() {
-        line.push_str(&format!(" from {}", shown(&session.from, 45)));
+        line.push_str(&format!(" from {}", harmless(&session.from, 45)));
     }
     if !session.service.is_empty() {
-        line.push_str(&format!(" by {}", shown(&session.service, 20)));
+        line.push_str(&format!(" by {}", harmless(&session.service, 20)));
     }
     if !session.method.is_empty() {
-        line.push_str(&format!(", {}", shown(&session.method, 20)));
+        line.push_str(&format!(", {}", harmless(&session.method, 20)));
     }
     line
 }
@@ -254,7 +252,7 @@ fn tried(refused: &Refused) -> String {
         .users
         .iter()
         .take(8)
-        .map(|user| shown(user, 32))
+        .map(|user| harmless(user, 32))
         .collect();
     let more = if refused.users.len() > 8 { ", …" } else { "" };
     let what = if refused.times == 1 {
@@ -293,21 +291,6 @@ fn duration(ms: i64) -> String {
     }
 }
 
-/// At most so many characters, none of which a terminal obeys.
-fn shown(text: &str, most: usize) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut chars = text.chars();
-    let start = chars.by_ref().take(most);
-    let mut shown: String = start.map(|c| if steers(c) { '.' } else { c }).collect();
-    if chars.next().is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,7 +304,7 @@ mod tests {
             "cmd_line": "id \u{1b}]0;x\u{7}\u{202e}", "session": {"uid": "3"}, "user": {"name": "a\rb"}}}));
         let mut out = Vec::new();
         let print = Print {
-            colour: false,
+            paint: Paint(false),
             from: None,
         };
         print.book(&book, &mut out).unwrap();

@@ -146,15 +146,13 @@ impl Session {
         self.by_pid.insert(start.pid, at);
     }
 
-    /// Marks a process; false where it is not known.
-    pub(super) fn mark(&mut self, pid: u64, mark: String) -> bool {
-        let Some(&at) = self.by_pid.get(&pid) else {
-            return false;
-        };
-        if !self.nodes[at].marks.contains(&mark) {
+    /// Marks a process, where it is known.
+    pub(super) fn mark(&mut self, pid: u64, mark: String) {
+        if let Some(&at) = self.by_pid.get(&pid)
+            && !self.nodes[at].marks.contains(&mark)
+        {
             self.nodes[at].marks.push(mark);
         }
-        true
     }
 
     pub(super) fn end(&mut self, pid: u64, time: i64, how: String) {
