@@ -93,19 +93,8 @@ pub fn find(text: &[u8], byte: u8) -> Option<usize> {
     Some(text.len() - rest.len() + before)
 }
 
-/// Whether a text holds a byte. No branch depends on the bytes: for short texts, and what they rarely hold.
-#[inline(always)]
-pub fn has(text: &[u8], byte: u8) -> bool {
-    let is = |bytes: &[u8; 16]| u8x16::new(*bytes).simd_eq(u8x16::splat(byte));
-    let Some(last) = text.last_chunk() else {
-        return text.contains(&byte);
-    };
-    let (whole, _) = text.as_chunks();
-    let found = whole.iter().fold(is(last), |found, next| found | is(next));
-    found.to_bitmask() != 0
-}
-
-/// Whether a text holds a byte up to `most`, and whether it holds `byte`: as [`has`], in one pass.
+/// Whether a text holds a byte up to `most`, and whether it holds `byte`, in one pass. No branch depends on
+/// the bytes: for short texts, and what they rarely hold.
 #[inline(always)]
 pub fn has_either(text: &[u8], most: u8, byte: u8) -> (bool, bool) {
     let look = |bytes: &[u8; 16]| {
@@ -238,7 +227,6 @@ mod tests {
         fn what_a_text_holds_is_found(text in prop::collection::vec(any::<u8>(), 0..70), byte: u8) {
             let place = text.iter().position(|&b| b == byte);
             prop_assert_eq!(find(&text, byte), place);
-            prop_assert_eq!(has(&text, byte), place.is_some());
             if byte != b' ' {
                 let low = text.iter().any(|&b| b <= b'\r');
                 prop_assert_eq!(has_either(&text, b'\r', byte), (low, place.is_some()));

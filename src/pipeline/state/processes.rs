@@ -67,8 +67,6 @@ pub struct Processes {
     pub nodes: Tracked<u32, Node, HashMap<u32, Node, FixedState>>,
     pub cursor: Cursor,
     pub lives: u32,
-    /// Processes that were let go because the bound was reached.
-    pub dropped: u64,
 }
 
 /// What of the program is known.
@@ -342,7 +340,6 @@ impl Processes {
         for (.., pid) in &ranked[..many] {
             self.nodes.remove(pid);
         }
-        self.dropped += many as u64;
     }
 }
 

@@ -215,7 +215,6 @@ fn the_bound_lets_parents_live() {
     let mut again = Processes {
         cursor: all.cursor.clone(),
         lives: all.lives,
-        dropped: all.dropped,
         ..Processes::default()
     };
     for (pid, node) in all.nodes.iter() {
