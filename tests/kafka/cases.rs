@@ -369,19 +369,25 @@ pub fn http_answers(broker: &mut Broker) {
     daemon.stop_well();
 }
 
-/// A topic that takes only small records: what is larger is told in the dead-letter topic, and what is
-/// small arrives although both were in one batch.
-pub fn too_large(broker: &mut Broker) {
-    let place = Place::new(broker, "large");
+/// Feeds one host, whose program starts go to a topic that takes only small records.
+pub fn feed_to_small_records(place: &Place) -> Documents {
     clients::make_topics(
         &place.servers,
         &[&place.topic("process")],
         1,
         &[("max.message.bytes", "6000")],
     );
-    let hosts: Vec<Host> = recording::hosts(1);
+    let hosts = recording::hosts(1);
     let expected = recording::expected(&hosts, place.folder.path());
-    feed(&place, hosts, None).join().expect("fed");
+    feed(place, hosts, None).join().expect("fed");
+    expected
+}
+
+/// A topic that takes only small records: what is larger is told in the dead-letter topic, and what is
+/// small arrives although both were in one batch.
+pub fn too_large(broker: &mut Broker) {
+    let place = Place::new(broker, "large");
+    let expected = feed_to_small_records(&place);
     let daemon = place.start("a", "");
     let notices = || -> Vec<_> {
         let letters = clients::read_all(&place.servers, &place.topic("deadletter"));

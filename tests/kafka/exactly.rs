@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::cases::feed;
+use crate::cases::{feed, feed_to_small_records};
 use crate::clients::{self, Feeder};
 use crate::daemon::{Daemon, KINDS, Place, wait_for};
 use crate::recording::{self, Documents, Host};
@@ -282,15 +282,7 @@ pub fn daemon_stopped(broker: &mut Broker) {
 /// transaction is aborted for it.
 pub fn too_large(broker: &mut Broker) {
     let place = Place::exactly_once(broker, "eo-large");
-    clients::make_topics(
-        &place.servers,
-        &[&place.topic("process")],
-        1,
-        &[("max.message.bytes", "6000")],
-    );
-    let hosts: Vec<Host> = recording::hosts(1);
-    let expected = recording::expected(&hosts, place.folder.path());
-    feed(&place, hosts, None).join().expect("fed");
+    let expected = feed_to_small_records(&place);
     let daemon = place.start("a", "");
     let notices = || clients::read_committed(&place.servers, &place.topic("deadletter"));
     wait_for("notices and the rest", || {
