@@ -324,6 +324,7 @@ impl Pieces {
         host.sessions.newest = core.newest_session;
         host.processes.cursor = core.cursor;
         host.processes.lives = core.lives;
+        host.processes.restored();
         host.stories.looked = core.looked;
         host.kernel_lost = core.kernel_lost;
         host.arrived = core.arrived;

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
@@ -40,19 +42,22 @@ pub struct Session {
     order: u64,
 }
 
+/// By process id. Looked up for each record; nobody sees the order.
+type ByPid<V> = Tracked<u32, V, HashMap<u32, V, FixedState>>;
+
 /// Process id, session number and time of an end.
 pub type Ended = (u32, Option<u32>, Timestamp);
 
 /// Logons in the making and open sessions of one host, by process id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Logons {
-    /// An attempt is large, and its neighbours move where one comes or goes.
-    pub attempts: Tracked<u32, Box<Attempt>>,
+    /// An attempt is large to move.
+    pub attempts: ByPid<Box<Attempt>>,
     /// Made from the attempts, as what comes next; `by_number` and `by_order` are made from the sessions.
     due: Due<u32>,
     /// Source address and process id of each attempt that has one and was not told.
     by_source: BTreeSet<(IpAddr, u32)>,
-    pub sessions: Tracked<u32, Session>,
+    pub sessions: ByPid<Session>,
     /// Session number and process id of each session.
     by_number: BTreeSet<(Option<u32>, u32)>,
     by_order: BTreeMap<u64, u32>,

@@ -7,9 +7,11 @@
 
 mod attempt;
 mod cursor;
+mod image;
 pub mod logons;
 pub mod names;
 pub mod processes;
+mod room;
 pub mod serials;
 pub mod sessions;
 

@@ -13,8 +13,7 @@
 //!
 //! An ancestor further up is the one that its child had when it started, whatever became of it since.
 //!
-//! Bounded by number: the dead go first, then what was silent long and never had a child, then what was silent
-//! longest. The command line is kept to [`MOST_COMMAND`] bytes.
+//! Bounded by number; [`super::room`] says who goes.
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -26,18 +25,11 @@ use crate::model::process::{Ancestor, Did, Witness};
 use crate::model::{Process, Timestamp, Tracked};
 
 use super::cursor::Cursor;
+use super::image::Image;
+use super::room::{Line, Room, Ticket};
 
 /// So many ancestors are told.
 pub const MOST_ANCESTORS: usize = 4;
-
-/// Bytes of a command line that are kept.
-pub const MOST_COMMAND: usize = 512;
-
-/// Stands behind what was cut.
-const CUT: &[u8] = "…".as_bytes();
-
-/// No system has longer paths (PATH_MAX).
-const MOST_EXE: usize = 4096;
 
 const INIT: u32 = 1;
 /// `ses=4294967295`
@@ -45,19 +37,17 @@ const UNSET: u32 = u32::MAX;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// The program, and its command line behind it.
-    text: Box<[u8]>,
-    exe_len: u16,
-    has_command: bool,
+    image: Image,
     has_children: bool,
     dead: bool,
+    /// It did something since it has its ticket.
+    seen: bool,
+    ticket: Ticket,
     ppid: u32,
     session: u32,
     /// Of the process, over all programs that it runs; and of the one that started it, 0 where that is unknown.
     life: u32,
     parent: u32,
-    /// When the program started, where that was seen.
-    started: Option<Timestamp>,
     /// Where numbers were when it was last known to live.
     alive: u64,
 }
@@ -66,14 +56,10 @@ pub struct Node {
 pub struct Processes {
     pub nodes: Tracked<u32, Node, HashMap<u32, Node, FixedState>>,
     pub cursor: Cursor,
+    /// Lives and tickets given out.
     pub lives: u32,
-}
-
-/// What of the program is known.
-struct Image<'a> {
-    exe: &'a [u8],
-    command: Option<&'a [u8]>,
-    started: Option<Timestamp>,
+    /// Made from the nodes.
+    room: Room,
 }
 
 impl Processes {
@@ -110,7 +96,7 @@ impl Processes {
         };
         let mut all = BumpVec::with_capacity_in(MOST_ANCESTORS, bump);
         loop {
-            all.push(node.ancestor(pid));
+            all.push(node.image.ancestor(pid));
             match self.nodes.get(&node.ppid) {
                 Some(up) if up.life == node.parent && all.len() < MOST_ANCESTORS => {
                     (pid, node) = (node.ppid, up);
@@ -131,23 +117,14 @@ impl Processes {
         };
         let session = process.session.unwrap_or(UNSET);
         let parent = self.touch_parent(process.ppid, session);
-        let mut line = [0; MOST_COMMAND + CUT.len()];
-        let known = (!process.argv.is_empty()).then(|| {
-            let length = write_command(process, &mut line);
-            &line[..length]
-        });
-        let image = Image {
-            exe,
-            command: known,
-            started: Some(process.stamp.time),
-        };
+        let image = Image::of_start(process, exe);
         if same && let Some(node) = self.nodes.get_mut(&pid) {
             // It replaced itself.
-            node.show(&image);
+            node.image = image;
             node.alive = self.cursor.at_least();
             return;
         }
-        self.insert(pid, process.ppid, parent, session, &image, most);
+        self.insert(pid, process.ppid, parent, session, image, most);
     }
 
     /// What another event says of a process that lives.
@@ -164,11 +141,7 @@ impl Processes {
         }
         match witness.did {
             Did::Forked(child) => self.fork(pid, child, witness.time, most),
-            Did::Exited => {
-                if let Some(node) = self.nodes.get_mut(&pid) {
-                    node.dead = true;
-                }
-            }
+            Did::Exited => self.die(pid),
             Did::Nothing | Did::Assigned => {}
         }
     }
@@ -176,6 +149,7 @@ impl Processes {
     /// The host started anew, or nobody looked for a while.
     pub fn forget(&mut self) {
         self.nodes.take();
+        self.room = Room::default();
         self.cursor = Cursor::default();
     }
 
@@ -185,6 +159,16 @@ impl Processes {
 
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// The nodes were put back from their saved form: who goes next is made anew.
+    pub fn restored(&mut self) {
+        let tickets = self.nodes.iter().map(|(pid, node)| (node.ticket, *pid));
+        let mut tickets: Vec<(Ticket, u32)> = tickets.collect();
+        tickets.sort_unstable();
+        for (ticket, pid) in tickets {
+            self.room.enter(pid, ticket);
+        }
     }
 
     /// A number is new: where numbers are is known the better, and that of the process that said so first.
@@ -215,6 +199,7 @@ impl Processes {
         match self.nodes.get_mut(&ppid) {
             Some(node) => {
                 node.alive = now;
+                node.seen = true;
                 node.has_children = true;
                 node.life
             }
@@ -228,24 +213,20 @@ impl Processes {
         if let Some(node) = self.nodes.get_mut(&witness.pid)
             && !node.dead
             && node.session == session
-            && node.exe() == exe
+            && node.image.exe() == exe
             // An orphan is init's.
             && (node.parent == 0
                 || witness.ppid.is_none_or(|ppid| ppid == node.ppid || ppid == INIT))
             && !cursor.came_round(witness.pid, node.alive)
         {
             node.alive = cursor.at_least();
+            node.seen = true;
             if node.parent != 0 || witness.ppid.is_none_or(|ppid| ppid == INIT) {
                 return;
             }
         } else {
             // Its start was not seen, or it is another process by now.
-            let image = Image {
-                exe,
-                command: None,
-                started: None,
-            };
-            self.insert(witness.pid, None, 0, session, &image, most);
+            self.insert(witness.pid, None, 0, session, Image::of_path(exe), most);
         }
         let parent = self.touch_parent(witness.ppid, session);
         if let Some(node) = self.nodes.get_mut(&witness.pid) {
@@ -275,14 +256,20 @@ impl Processes {
             return;
         };
         node.has_children = true;
+        node.seen = true;
         node.alive = self.cursor.at_least();
-        let (text, exe_len) = (node.text.clone(), usize::from(node.exe_len));
-        let image = Image {
-            exe: &text[..exe_len],
-            command: node.has_command.then_some(&text[exe_len..]),
-            started: Some(time),
-        };
-        self.insert(child, Some(pid), life, session, &image, most);
+        let image = node.image.forked(time);
+        self.insert(child, Some(pid), life, session, image, most);
+    }
+
+    fn die(&mut self, pid: u32) {
+        if self.nodes.contains_key(&pid) {
+            let ticket = self.ticket(pid, Line::Dead);
+            if let Some(node) = self.nodes.get_mut(&pid) {
+                node.dead = true;
+                node.ticket = ticket;
+            }
+        }
     }
 
     fn insert(
@@ -291,107 +278,65 @@ impl Processes {
         ppid: Option<u32>,
         parent: u32,
         session: u32,
-        image: &Image<'_>,
+        image: Image,
         most: usize,
     ) {
         if self.nodes.len() >= most && !self.nodes.contains_key(&pid) {
             self.make_room(most);
         }
-        // 0 is no life.
-        self.lives = self.lives.wrapping_add(1).max(1);
-        let mut node = Node {
-            text: Box::default(),
-            exe_len: 0,
-            has_command: false,
+        let ticket = self.ticket(pid, Line::Childless);
+        let node = Node {
+            image,
             has_children: false,
             dead: false,
+            seen: false,
+            ticket,
             ppid: ppid.unwrap_or(0),
             session,
-            life: self.lives,
+            life: ticket.number,
             parent,
-            started: None,
             alive: self.cursor.at_least(),
         };
-        node.show(image);
         self.nodes.insert(pid, node);
+        if self.room.tickets() > 2 * most.max(64) {
+            let nodes = &self.nodes;
+            let is_valid = |pid, ticket| nodes.get(&pid).is_some_and(|node| node.ticket == ticket);
+            self.room.retain(is_valid);
+        }
     }
 
-    /// A quarter at once, and nothing is sorted: so each costs little.
+    /// The number of its ticket is that of its life too. 0 is no life.
+    fn ticket(&mut self, pid: u32, line: Line) -> Ticket {
+        self.lives = self.lives.wrapping_add(1).max(1);
+        let number = self.lives;
+        let ticket = Ticket { line, number };
+        self.room.enter(pid, ticket);
+        ticket
+    }
+
+    /// One goes.
     fn make_room(&mut self, most: usize) {
-        let mut ages: Vec<u64> = self.nodes.values().map(|node| node.alive).collect();
-        let (many, old) = ((most / 4).max(1), ages.len() - ages.len() / 4);
-        let Some(at) = old.min(ages.len()).checked_sub(1) else {
-            return;
-        };
-        // Any shell was without a child once.
-        let old = *ages.select_nth_unstable(at).1;
-        let rank = |node: &Node| match node {
-            node if node.dead => 0,
-            node if !node.has_children && node.alive <= old => 1,
-            _ => 2u8,
-        };
-        let ranked = self
-            .nodes
-            .iter()
-            .map(|(pid, node)| (rank(node), node.alive, *pid));
-        let mut ranked: Vec<(u8, u64, u32)> = ranked.collect();
-        let many = many.min(ranked.len());
-        ranked.select_nth_unstable(many - 1);
-        for (.., pid) in &ranked[..many] {
-            self.nodes.remove(pid);
+        while let Some((pid, ticket)) = self.room.next(most / 4) {
+            let Some(node) = self.nodes.get(&pid).filter(|node| node.ticket == ticket) else {
+                continue;
+            };
+            let stays = match ticket.line {
+                Line::Dead => false,
+                // Any shell was without a child once.
+                Line::Childless => node.has_children,
+                Line::Parents => node.seen,
+            };
+            if !stays {
+                self.nodes.remove(&pid);
+                return;
+            }
+            let ticket = self.ticket(pid, Line::Parents);
+            if let Some(node) = self.nodes.get_mut(&pid) {
+                node.seen = false;
+                node.ticket = ticket;
+            }
         }
     }
-}
-
-impl Node {
-    fn exe(&self) -> &[u8] {
-        &self.text[..usize::from(self.exe_len)]
-    }
-
-    fn show(&mut self, image: &Image<'_>) {
-        let exe = &image.exe[..image.exe.len().min(MOST_EXE)];
-        self.exe_len = exe.len() as u16;
-        self.text = match image.command {
-            Some(command) => [exe, command].concat().into(),
-            None => exe.into(),
-        };
-        self.has_command = image.command.is_some();
-        self.started = image.started;
-    }
-
-    fn ancestor(&self, pid: u32) -> Ancestor<'_> {
-        let command = &self.text[usize::from(self.exe_len)..];
-        Ancestor {
-            pid,
-            exe: Some(self.exe()),
-            command: self.has_command.then_some(command),
-            started: self.started,
-        }
-    }
-}
-
-/// Gives how many bytes it has.
-fn write_command(process: &Process<'_>, line: &mut [u8; MOST_COMMAND + CUT.len()]) -> usize {
-    let mut length = 0;
-    let mut put = |text: &[u8]| {
-        let room = MOST_COMMAND - length;
-        let fits = text.len().min(room);
-        line[length..length + fits].copy_from_slice(&text[..fits]);
-        length += fits;
-        fits == text.len()
-    };
-    let whole = match process.joined {
-        Some(joined) => put(joined.text()),
-        None => {
-            let mut arguments = process.argv.iter().enumerate();
-            arguments.all(|(i, argument)| (i == 0 || put(b" ")) && put(argument))
-        }
-    };
-    if !whole {
-        line[length..length + CUT.len()].copy_from_slice(CUT);
-        length += CUT.len();
-    }
-    length
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@
 //! It refuses to guess: a number whose logon was not seen is unknown, and so is one that an event has with
 //! another auid than its logon had. Numbers start again at boot ([`Sessions::reboot`]).
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use crate::model::session::{Origin, Session};
 use crate::model::{Logon, Timestamp, Tracked};
 
@@ -18,7 +21,7 @@ const SWAPPED: u32 = 64;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
-    pub by_number: Tracked<u32, Session>,
+    pub by_number: Tracked<u32, Session, HashMap<u32, Session, FixedState>>,
     /// The highest number that was given out.
     pub newest: u32,
     /// Sessions that were let go because the bound was reached.
