@@ -8,7 +8,11 @@ use super::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due<K: Ord> {
     set: BTreeSet<(Timestamp, K)>,
+    /// The time of the first, or one that never comes: mostly nothing is due, and the set need not be looked at.
+    next: Timestamp,
 }
+
+const NEVER: Timestamp = Timestamp(i64::MAX);
 
 impl<K: Ord + Copy> Due<K> {
     /// Moves a key from the time that it had, if any, to a new one.
@@ -20,19 +24,22 @@ impl<K: Ord + Copy> Due<K> {
             self.set.remove(&(old, key));
         }
         self.set.insert((new, key));
+        self.look();
     }
 
     pub fn remove(&mut self, key: K, at: Timestamp) {
         self.set.remove(&(at, key));
+        self.look();
     }
 
     /// Takes out the next key that is due at `now`.
+    #[inline]
     pub fn pop(&mut self, now: Timestamp) -> Option<K> {
-        let (time, key) = *self.set.first()?;
-        if time > now {
+        if now < self.next {
             return None;
         }
-        self.set.pop_first();
+        let (_, key) = self.set.pop_first()?;
+        self.look();
         Some(key)
     }
 
@@ -40,12 +47,17 @@ impl<K: Ord + Copy> Due<K> {
     pub fn first(&self) -> Option<K> {
         self.set.first().map(|(_, key)| *key)
     }
+
+    fn look(&mut self) {
+        self.next = self.set.first().map_or(NEVER, |(time, _)| *time);
+    }
 }
 
 impl<K: Ord> Default for Due<K> {
     fn default() -> Due<K> {
         Due {
             set: BTreeSet::new(),
+            next: NEVER,
         }
     }
 }

@@ -15,6 +15,7 @@
 mod alerts;
 mod carriers;
 mod choice;
+mod directory;
 mod hosts;
 mod judge;
 mod keyed;
@@ -327,6 +328,7 @@ impl State {
         }
     }
 
+    #[inline(always)]
     fn take_record(
         &mut self,
         record: &Record<'_>,
@@ -382,7 +384,7 @@ impl State {
     }
 
     /// The host of a line that names none: the default of the settings, else the message key.
-    #[inline]
+    #[inline(always)]
     fn unnamed_host(&mut self, input: &Input<'_>, call: &mut Call<'_>) -> usize {
         let name = match &self.settings.default_host {
             Some(name) => name.as_bytes(),
@@ -393,16 +395,23 @@ impl State {
             None => {
                 // The name is borrowed from the state that a new host changes.
                 let name = name.to_vec();
-                self.host(&name, call)
+                self.new_host(&name, call)
             }
         }
     }
 
-    /// The state of a host; a new one may cost the one that was silent longest its place.
+    #[inline(always)]
     fn host(&mut self, name: &[u8], call: &mut Call<'_>) -> usize {
-        if let Some(host) = self.hosts.find(name) {
-            return host;
+        match self.hosts.find(name) {
+            Some(host) => host,
+            None => self.new_host(name, call),
         }
+    }
+
+    /// May cost the hosts that were silent longest their place.
+    #[cold]
+    #[inline(never)]
+    fn new_host(&mut self, name: &[u8], call: &mut Call<'_>) -> usize {
         if self.hosts.len() >= self.settings.limits.hosts {
             // Several at once, so that a flood of names costs little for each.
             let many = (self.settings.limits.hosts / 64).max(1);

@@ -128,6 +128,7 @@ impl HostBuffer {
     }
 
     /// Takes one record; `spare` gives the memory of an event that has gone.
+    #[inline(always)]
     pub fn push(
         &mut self,
         record: &Record<'_>,
@@ -334,6 +335,7 @@ impl HostBuffer {
     }
 
     /// Where the event of this stamp stands, or should.
+    #[inline(always)]
     fn place(&self, stamp: Stamp) -> (usize, bool) {
         // Most lines belong to one of the newest events.
         let mut at = self.stamps.len();

@@ -8,10 +8,9 @@ use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::{Guesses, Stories};
 use crate::pipeline::state::{Logons, Names, Processes, Serials, Sessions};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use super::carriers::Carriers;
+use super::directory::{Directory, same};
 use super::keyed;
 
 /// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
@@ -66,17 +65,10 @@ pub struct Host {
     pub saved: bool,
 }
 
-/// Compares names. An empty one points nowhere, and there memcmp of glibc costs a hundred nanoseconds: its
-/// masked load of no bytes faults, and the processor mends that in microcode.
-#[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && (a.is_empty() || a == b)
-}
-
 /// The hosts of a lane.
 pub struct Hosts {
     all: Vec<Host>,
-    by_name: HashMap<Box<[u8]>, usize, FixedState>,
+    by_name: Directory,
     /// Most lines are of the host of the line before.
     last: usize,
     #[expect(
@@ -102,7 +94,7 @@ impl Hosts {
     pub fn new(settings: &Settings) -> Hosts {
         Hosts {
             all: Vec::new(),
-            by_name: HashMap::with_hasher(FixedState::default()),
+            by_name: Directory::default(),
             last: 0,
             spare: Vec::new(),
             lines: 0,
@@ -123,7 +115,7 @@ impl Hosts {
         for host in all {
             self.open_events += host.buffer.len();
             self.open_bytes += host.buffer.bytes();
-            self.by_name.insert(host.bytes.clone(), self.all.len());
+            self.by_name.add(&host.bytes);
             self.all.push(host);
         }
     }
@@ -158,22 +150,14 @@ impl Hosts {
 
     #[inline]
     pub fn find(&mut self, name: &[u8]) -> Option<usize> {
-        let last = self.all.get(self.last);
-        if last.is_some_and(|host| same(&host.bytes, name)) {
-            return Some(self.last);
+        if !self.by_name.is(self.last, name) {
+            self.last = self.by_name.find(name)?;
         }
-        self.find_other(name)
-    }
-
-    #[inline(never)]
-    fn find_other(&mut self, name: &[u8]) -> Option<usize> {
-        let host = *self.by_name.get(name)?;
-        self.last = host;
-        Some(host)
+        Some(self.last)
     }
 
     pub fn add(&mut self, name: &[u8]) -> usize {
-        let host = self.all.len();
+        let host = self.by_name.add(name);
         let mut added = Host {
             number: self.next_number,
             bytes: name.into(),
@@ -187,7 +171,6 @@ impl Hosts {
         }
         self.next_number += 1;
         self.all.push(added);
-        self.by_name.insert(name.into(), host);
         self.last = host;
         host
     }
@@ -207,43 +190,45 @@ impl Hosts {
     /// Forgets hosts that have nothing open.
     pub fn forget(&mut self, hosts: &[usize]) {
         for &host in hosts {
-            let gone = &mut self.all[host];
             if self.asked.is_some() {
+                let gone = &mut self.all[host];
                 keyed::told(gone, &mut |key| self.forgotten.push(key.bytes()));
             }
-            self.by_name.remove(&gone.bytes);
         }
+        self.by_name.remove(hosts);
         let mut at = 0;
         self.all.retain(|_| {
             at += 1;
             hosts.binary_search(&(at - 1)).is_err()
         });
-        for (at, host) in self.all.iter().enumerate() {
-            if let Some(known) = self.by_name.get_mut(&host.bytes) {
-                *known = at;
-            }
-        }
         self.last = 0;
     }
 
     /// A line of this carrier names the host by `node=`. An event that records without a name have begun
     /// under the carrier's own name is this host's, where it has the stamp of this record.
+    #[inline(always)]
     pub fn named(&mut self, host: usize, carrier: &[u8], stamp: Stamp, now: Timestamp) {
-        let named = &mut self.all[host];
-        if same(&named.bytes, carrier) {
-            return;
+        let named = &self.all[host];
+        let is_known = same(&named.carrier, carrier) && !named.mixed;
+        if !is_known && !same(&named.bytes, carrier) {
+            self.named_by_carrier(host, carrier, stamp, now);
         }
+    }
+
+    #[inline(never)]
+    fn named_by_carrier(&mut self, host: usize, carrier: &[u8], stamp: Stamp, now: Timestamp) {
+        let named = &mut self.all[host];
         if !same(&named.carrier, carrier) {
             named.carrier = carrier.into();
             named.renamed = true;
-            named.mixed = self.by_name.contains_key(carrier);
+            named.mixed = self.by_name.find(carrier).is_some();
             let most = self.limits.hosts;
             self.carriers.names(carrier, &named.bytes, most);
         }
         if !self.all[host].mixed || self.carriers.node(carrier) != Some(&*self.all[host].bytes) {
             return;
         }
-        let Some(&other) = self.by_name.get(carrier) else {
+        let Some(other) = self.by_name.find(carrier) else {
             return;
         };
         if let Some(event) = self.all[other].buffer.give_up(stamp) {
@@ -275,7 +260,7 @@ impl Hosts {
 
     fn meant_by_carrier(&mut self, carrier: usize, stamp: Stamp) -> usize {
         let node = self.carriers.node(&self.all[carrier].bytes);
-        let Some(&host) = node.and_then(|node| self.by_name.get(node)) else {
+        let Some(host) = node.and_then(|node| self.by_name.find(node)) else {
             return carrier;
         };
         let node = &mut self.all[host];
@@ -288,6 +273,7 @@ impl Hosts {
     }
 
     /// Gives a record to its host.
+    #[inline]
     pub fn push(
         &mut self,
         host: usize,
