@@ -52,8 +52,8 @@ fn a_lane_finds_the_events_that_were_made() {
                 "{what}"
             );
             assert_eq!(
-                (stats.incomplete, stats.evicted, stats.forgotten),
-                (0, 0, 0),
+                (stats.incomplete, stats.evicted, stats.forgotten, stats.gaps),
+                (0, 0, 0, 0),
                 "{what}"
             );
             assert_eq!(stats.rejects.iter().sum::<u64>(), 0, "{what}");

@@ -60,15 +60,17 @@ pub fn traffic(shape: Shape) -> Traffic {
     let mut numbers = Numbers(0x7261_696C_686F_756E);
     let mut made = Traffic::default();
     let mut open: Vec<Open> = Vec::new();
+    let mut serials = vec![1000; shape.hosts];
     let mut event = 0;
     while event < shape.events || !open.is_empty() {
         let time = BEGIN + event as i64;
         if event < shape.events && open.len() < OPEN_AT_ONCE {
             let host = numbers.below(shape.hosts as u64);
             let bodies = event_of(event, time, &mut numbers, &mut made);
-            let stamps = stamp_each(&bodies, event, host, time, shape.eoe);
+            let serial = &mut serials[host as usize];
+            let stamped = stamp_each(&bodies, serial, host, time, shape.eoe);
             open.push(Open {
-                rest: stamps.into_iter().rev().collect(),
+                rest: stamped.into_iter().rev().collect(),
             });
             event += 1;
         }
@@ -88,10 +90,9 @@ pub fn traffic(shape: Shape) -> Traffic {
     made
 }
 
-/// Whole lines of the records of an event. Those that begin with `+` are an event of their own.
-fn stamp_each(bodies: &[String], event: usize, host: u64, time: i64, eoe: bool) -> Vec<String> {
-    // Room for the serials of a session's lone records.
-    let mut serial = 1000 + event as u64 * 16;
+/// Whole lines of the records of an event. Those that begin with `+` are an event of their own. `serial` is the
+/// host's latest: none is left out, as no host's are where nothing is lost.
+fn stamp_each(bodies: &[String], serial: &mut u64, host: u64, time: i64, eoe: bool) -> Vec<String> {
     let mut lines = Vec::with_capacity(bodies.len() + 1);
     let line = |body: &str, serial: u64| {
         let (kind, rest) = body.split_once(' ').unwrap_or((body, ""));
@@ -104,12 +105,13 @@ fn stamp_each(bodies: &[String], event: usize, host: u64, time: i64, eoe: bool) 
     let mut has_syscall = false;
     for body in bodies {
         let alone = body.strip_prefix('+');
-        serial += u64::from(alone.is_some());
+        let begins_one = alone.is_some() || body.starts_with("SYSCALL");
+        *serial += u64::from(begins_one);
         has_syscall |= body.starts_with("SYSCALL");
-        lines.push(line(alone.unwrap_or(body), serial));
+        lines.push(line(alone.unwrap_or(body), *serial));
     }
     if eoe && has_syscall {
-        lines.push(line("EOE", serial));
+        lines.push(line("EOE", *serial));
     }
     lines
 }

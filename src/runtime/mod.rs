@@ -11,7 +11,7 @@
 //! signals, the reload of indicators and rules. The runtime refuses to know an audit line, an event or a schema,
 //! and how it was started: `cli` does.
 
-mod client;
+pub mod client;
 mod clock;
 mod commit;
 mod eof;

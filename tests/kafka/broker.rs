@@ -1,4 +1,4 @@
-//! One Apache Kafka broker on loopback: fetched, started, frozen, killed, stopped.
+//! Apache Kafka brokers on loopback, one or several of a cluster: fetched, started, frozen, killed, stopped.
 //!
 //! Place in the flow: under all tests. The broker runs under a shell that waits for the end of its
 //! standard input, which is ours: however this program ends, the broker goes too. It refuses to use a
@@ -15,10 +15,14 @@ use tempfile::TempDir;
 const VERSION: &str = "4.1.1";
 const LOGGER: &str = "1.7.36";
 
+/// One node, which is broker and controller.
 pub struct Broker {
     folder: TempDir,
     jars: PathBuf,
-    port: u16,
+    /// Where clients find the cluster.
+    servers: String,
+    /// How often each record is kept: once for each node of the cluster.
+    replication: i32,
     process: Option<Child>,
 }
 
@@ -26,41 +30,80 @@ impl Broker {
     /// # Errors
     /// Why there is no broker: what is missing, or the end of its log.
     pub fn start() -> Result<Broker, String> {
+        let mut cluster = Broker::start_cluster(1)?;
+        cluster.pop().ok_or_else(|| "no broker".to_owned())
+    }
+
+    /// Where records are kept three times, two suffice.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_cluster(nodes: usize) -> Result<Vec<Broker>, String> {
         let jars = fetch()?;
+        let ports: Vec<_> = (0..nodes).map(|_| (free_port(), free_port())).collect();
+        let all = 0..nodes;
+        let mut cluster = all
+            .map(|node| Broker::make(&jars, node, &ports))
+            .collect::<Result<Vec<_>, _>>()?;
+        for broker in &mut cluster {
+            broker.format()?;
+            broker.spawn()?;
+        }
+        // None is ready before most of them are there.
+        for broker in &cluster {
+            broker.wait_until_started()?;
+        }
+        Ok(cluster)
+    }
+
+    fn make(jars: &Path, node: usize, ports: &[(u16, u16)]) -> Result<Broker, String> {
         let folder = tempfile::Builder::new()
             .prefix("trailhound-kafka-")
             .tempdir()
             .map_err(|error| error.to_string())?;
-        let (port, controller) = (free_port(), free_port());
-        let path = folder.path().display();
+        let (port, controller) = ports[node];
+        let listed = |each: &dyn Fn((usize, &(u16, u16))) -> String| {
+            let all: Vec<_> = ports.iter().enumerate().map(each).collect();
+            all.join(",")
+        };
+        let voters =
+            listed(&|(node, (_, controller))| format!("{}@127.0.0.1:{controller}", node + 1));
+        let servers = listed(&|(_, (port, _))| format!("127.0.0.1:{port}"));
+        let replication = ports.len();
+        let suffice = replication.div_ceil(2);
+        let (node, path) = (node + 1, folder.path().display());
         let properties = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
+            "process.roles=broker,controller\nnode.id={node}\ncontroller.quorum.voters={voters}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port}\ncontroller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAINTEXT\n\
              listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
              log.dirs={path}/data\nauto.create.topics.enable=false\nnum.partitions=4\n\
-             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+             default.replication.factor={replication}\nmin.insync.replicas={suffice}\n\
+             offsets.topic.replication.factor={replication}\noffsets.topic.num.partitions=4\n\
+             transaction.state.log.replication.factor={replication}\ntransaction.state.log.min.isr={suffice}\n\
+             transaction.state.log.num.partitions=4\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\ngroup.min.session.timeout.ms=1000\n\
              log.cleaner.dedupe.buffer.size=16777216\n"
         );
         fs::write(folder.path().join("server.properties"), properties)
             .map_err(|error| error.to_string())?;
-        let mut broker = Broker {
+        Ok(Broker {
             folder,
-            jars,
-            port,
+            jars: jars.to_owned(),
+            servers,
+            replication: replication as i32,
             process: None,
-        };
-        broker.format()?;
-        broker.run()?;
-        Ok(broker)
+        })
     }
 
     pub fn servers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.servers.clone()
+    }
+
+    pub fn replication(&self) -> i32 {
+        self.replication
     }
 
     /// It is there and does nothing: connections stay open and no answer comes.
@@ -82,7 +125,8 @@ impl Broker {
     }
 
     pub fn run_again(&mut self) {
-        self.run().expect("the broker starts again");
+        let started = self.spawn().and_then(|()| self.wait_until_started());
+        started.expect("the broker starts again");
     }
 
     /// After a test, whatever it did: thawed and running.
@@ -111,7 +155,7 @@ impl Broker {
         }
     }
 
-    fn run(&mut self) -> Result<(), String> {
+    fn spawn(&mut self) -> Result<(), String> {
         let log = fs::File::create(self.path("log")).map_err(|error| error.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let script = "\"$@\" </dev/null & echo $! > \"$PID_FILE\"; read -r _; kill -KILL $! 2>/dev/null; wait";
@@ -136,6 +180,10 @@ impl Broker {
             .spawn()
             .map_err(|error| format!("sh: {error}"))?;
         self.process = Some(process);
+        Ok(())
+    }
+
+    fn wait_until_started(&self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(90);
         while Instant::now() < deadline {
             if self.log().contains("Kafka Server started") {

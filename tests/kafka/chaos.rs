@@ -1,12 +1,15 @@
-//! Chaos: daemons and the broker are killed, stopped and started in random order under load, and a
-//! read-committed reader still finds exactly what `replay` prints.
+//! Chaos: daemons and brokers are killed, stopped and started in random order under load, and a read-committed
+//! reader still finds exactly what `replay` prints. Three brokers keep each record three times, and two suffice.
 //!
 //! Place in the flow: the top, beside exactly.rs. `./test` runs a few rounds; TRAILHOUND_ROUNDS=30 runs as
 //! many as one likes. The order comes from a seed that is printed; TRAILHOUND_SEED=N takes it again, though
 //! the brokers' and the machine's own timing does not come again with it.
 
 use std::collections::BTreeMap;
-use std::thread;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::broker::Broker;
@@ -19,6 +22,7 @@ use crate::recording;
 /// Lines a second.
 const PACE: usize = 1_000;
 const MOST_DAEMONS: usize = 3;
+const BROKERS: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
@@ -77,13 +81,14 @@ impl Daemons<'_> {
     }
 }
 
-pub fn rounds(broker: &mut Broker) {
+pub fn rounds(_: &mut Broker) {
     let rounds = from_environment("TRAILHOUND_ROUNDS").unwrap_or(5);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = from_environment("TRAILHOUND_SEED").unwrap_or(now.map_or(1, |now| now.as_secs()));
-    println!("  {rounds} rounds, TRAILHOUND_SEED={seed}");
+    println!("  {rounds} rounds, {BROKERS} brokers, TRAILHOUND_SEED={seed}");
     let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    let place = Place::exactly_once(broker, "chaos");
+    let mut brokers = Broker::start_cluster(BROKERS).expect("brokers");
+    let place = Place::exactly_once(&brokers[0], "chaos");
     let hosts = recording::hosts(3 + 2 * rounds as usize);
     let expected = recording::expected(&hosts, place.folder.path());
     let feeding = feed(&place, hosts, Some(PACE));
@@ -94,24 +99,37 @@ pub fn rounds(broker: &mut Broker) {
     };
     daemons.add();
     daemons.add();
-    let mut counts: BTreeMap<Fault, usize> = BTreeMap::new();
+    let watch = Watch::start(&place);
+    let mut silences: BTreeMap<Fault, Silences> = BTreeMap::new();
     for _ in 0..rounds {
         pause(&mut numbers, 2_000, 9_000);
         let fault = FAULTS[numbers.below(FAULTS.len() as u64) as usize];
-        *counts.entry(fault).or_default() += 1;
-        carry_out(fault, broker, &mut daemons, &mut numbers);
+        watch.mark();
+        carry_out(fault, &mut brokers, &mut daemons, &mut numbers);
         if daemons.all.is_empty() {
             daemons.add();
         }
+        let silence = watch.silence(|| feeding.is_finished());
+        silences.entry(fault).or_default().add(silence);
     }
-    println!("  {counts:?}; {} daemons started", daemons.started);
+    for (fault, silences) in &silences {
+        println!("  {fault:?}: {silences}");
+    }
+    println!("  {} daemons started", daemons.started);
     feeding.join().expect("fed");
     wait_while_it_grows(&place, expected.len());
     compare(&place, &expected);
+    watch.stop();
     daemons.all.into_iter().for_each(Daemon::stop_well);
 }
 
-fn carry_out(fault: Fault, broker: &mut Broker, daemons: &mut Daemons<'_>, numbers: &mut Numbers) {
+fn carry_out(
+    fault: Fault,
+    brokers: &mut [Broker],
+    daemons: &mut Daemons<'_>,
+    numbers: &mut Numbers,
+) {
+    let broker = &mut brokers[numbers.below(BROKERS as u64) as usize];
     match fault {
         Fault::KillDaemon => {
             daemons.take(numbers).kill();
@@ -137,6 +155,98 @@ fn carry_out(fault: Fault, broker: &mut Broker, daemons: &mut Daemons<'_>, numbe
             pause(numbers, 500, 8_000);
             broker.thaw();
         }
+    }
+}
+
+/// How often, and the longest time without output.
+#[derive(Default)]
+struct Silences {
+    times: usize,
+    longest: Duration,
+}
+
+impl Silences {
+    fn add(&mut self, silence: Duration) {
+        self.times += 1;
+        self.longest = self.longest.max(silence);
+    }
+}
+
+impl fmt::Display for Silences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.longest.as_secs_f64();
+        write!(
+            f,
+            "{} times, {seconds:.1} s without output at most",
+            self.times
+        )
+    }
+}
+
+/// When outputs came that a read-committed reader sees.
+struct Seen {
+    newest: Instant,
+    /// Between two of them, since the last mark.
+    longest: Duration,
+}
+
+/// Looks at how far such a reader gets, again and again.
+struct Watch {
+    seen: Arc<Mutex<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(place: &Place) -> Watch {
+        let seen = Arc::new(Mutex::new(Seen {
+            newest: Instant::now(),
+            longest: Duration::ZERO,
+        }));
+        let stop = Arc::new(AtomicBool::new(false));
+        let topics: Vec<String> = KINDS.iter().map(|kind| place.topic(kind)).collect();
+        let (servers, told, stopped) = (place.servers.clone(), seen.clone(), stop.clone());
+        let thread = thread::spawn(move || {
+            let consumer = clients::inspector(&servers);
+            let mut before = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                let count = |topic: &String| clients::committed(&consumer, topic);
+                let there = topics.iter().map(count).sum();
+                if there > before {
+                    before = there;
+                    let mut seen = told.lock().expect("nobody panicked");
+                    seen.longest = seen.longest.max(seen.newest.elapsed());
+                    seen.newest = Instant::now();
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Watch { seen, stop, thread }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("nobody panicked")
+    }
+
+    fn mark(&self) {
+        *self.seen() = Seen {
+            newest: Instant::now(),
+            longest: Duration::ZERO,
+        };
+    }
+
+    /// Waits for one more output, while there are any; gives the longest time without one since the mark.
+    fn silence(&self, is_over: impl Fn() -> bool) -> Duration {
+        let settled = Instant::now();
+        while self.seen().newest < settled && !is_over() {
+            thread::sleep(Duration::from_millis(100));
+        }
+        self.seen().longest
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it watched");
     }
 }
 

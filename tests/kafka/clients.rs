@@ -29,12 +29,13 @@ fn config(servers: &str) -> ClientConfig {
     config
 }
 
+/// Each is kept as often as the brokers' default says.
 pub fn make_topics(servers: &str, names: &[&str], partitions: i32, settings: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
     let topics: Vec<_> = names
         .iter()
         .map(|name| {
-            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
             settings
                 .iter()
                 .fold(topic, |topic, (key, value)| topic.set(key, value))
@@ -102,6 +103,24 @@ pub fn count(servers: &str, topic: &str) -> i64 {
         .filter_map(|partition| consumer.fetch_watermarks(topic, partition, PATIENCE).ok())
         .map(|(low, high)| high - low)
         .sum()
+}
+
+/// How far a read-committed reader gets in a topic, all partitions together; none where that is not known.
+pub fn committed(consumer: &BaseConsumer, topic: &str) -> i64 {
+    partitions(consumer, topic)
+        .into_iter()
+        .filter_map(|partition| consumer.fetch_watermarks(topic, partition, PATIENCE).ok())
+        .map(|(_, stable)| stable)
+        .sum()
+}
+
+/// A client that asks for what was committed.
+pub fn inspector(servers: &str) -> BaseConsumer {
+    config(servers)
+        .set("group.id", "tests-watch")
+        .set("isolation.level", "read_committed")
+        .create()
+        .expect("a consumer")
 }
 
 /// Everything that a read-committed reader finds in a topic now, up to the first open transaction.

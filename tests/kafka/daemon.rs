@@ -20,6 +20,7 @@ pub const KINDS: [&str; 4] = ["process", "logon", "flow", "alert"];
 /// One test's own topics, group and folder.
 pub struct Place {
     pub servers: String,
+    pub replication: i32,
     pub prefix: String,
     pub delivery: &'static str,
     /// `waits.settle`.
@@ -32,6 +33,7 @@ impl Place {
     pub fn new(broker: &Broker, prefix: &str) -> Place {
         let place = Place {
             servers: broker.servers(),
+            replication: broker.replication(),
             prefix: prefix.to_owned(),
             delivery: "at_least_once",
             settle: "1s",
@@ -64,12 +66,13 @@ impl Place {
             .map(|kind| format!("{kind} = \"{}\"\n", self.topic(kind)))
             .collect();
         format!(
-            "workers = 1\ndelivery = \"{}\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\n\
+            "workers = 1\ndelivery = \"{}\"\n[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{}\"\ncreate_topics = true\nreplication = {}\n\
              [topics]\naudit_in = \"{}\"\nflow_in = \"{}\"\n{topics}dead_letter = \"{}\"\n\
              [waits]\nevent = \"30s\"\nsettle = \"{}\"\n{more}\n",
             self.delivery,
             self.servers,
             self.prefix,
+            self.replication,
             self.topic("audit.raw"),
             self.topic("flow.raw"),
             self.topic("deadletter"),
@@ -128,9 +131,13 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    pub fn pid(&self) -> String {
+        self.process.id().to_string()
+    }
+
     /// SIGTERM, and its exit status.
     pub fn stop(mut self) -> ExitStatus {
-        signal("TERM", &self.process.id().to_string());
+        signal("TERM", &self.pid());
         self.wait()
     }
 
@@ -148,11 +155,11 @@ impl Daemon {
 
     /// It does nothing, and others may take it for dead.
     pub fn freeze(&self) {
-        signal("STOP", &self.process.id().to_string());
+        signal("STOP", &self.pid());
     }
 
     pub fn thaw(&self) {
-        signal("CONT", &self.process.id().to_string());
+        signal("CONT", &self.pid());
     }
 
     /// Waits for it to end by itself.

@@ -1,0 +1,128 @@
+//! How many lines a second the daemon takes from Kafka to Kafka, and a copy of the same records.
+//!
+//! Both are seen from outside alike: by the offsets that their groups commit, from the first commit to the last.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::broker::Broker;
+use crate::clients::{self, Feeder};
+use crate::copy::Copy;
+use crate::daemon::{Daemon, Place};
+use crate::generate::{Line, Shape, traffic};
+
+/// Of each shape, in turn with copies.
+const ROUNDS: usize = 3;
+const HOSTS: usize = 64;
+const PARTITIONS: i32 = 4;
+/// Lines of an event of the generator, about.
+const LINES_OF_EVENT: usize = 5;
+/// Ticks of a second in /proc/PID/stat (USER_HZ, the same for all machines with Linux).
+const TICKS: f64 = 100.0;
+
+pub fn run(broker: &Broker, lines: usize) {
+    let made = traffic(Shape {
+        events: lines / LINES_OF_EVENT,
+        hosts: HOSTS,
+        eoe: true,
+    });
+    for per_message in [1, 50] {
+        let (mut copies, mut daemons, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let place = Place::exactly_once(broker, &format!("speed-{per_message}-{round}"));
+            let records = fill(&place, &made.lines, per_message);
+            let lines_of_record = made.lines.len() as f64 / records as f64;
+            let topic = place.topic("audit.raw");
+            let copy = Copy::start(&place);
+            copies.push(rate(&place.servers, copy.group(), &topic, records) * lines_of_record);
+            copy.stop();
+            let daemon = place.start("daemon", "");
+            daemons.push(rate(&place.servers, &place.prefix, &topic, records) * lines_of_record);
+            cpu.push(made.lines.len() as f64 / seconds_of_processor(&daemon));
+            daemon.stop_well();
+        }
+        let (copy, daemon) = (median(copies), median(daemons));
+        println!(
+            "{per_message:2} lines a message: copy {copy:9.0} lines/s, trailhound {daemon:9.0} lines/s, ratio {:.2}; \
+             {:9.0} lines a CPU second of the daemon",
+            daemon / copy,
+            median(cpu)
+        );
+    }
+}
+
+/// Gives how many records there are.
+fn fill(place: &Place, lines: &[Line], per_message: usize) -> i64 {
+    let topic = place.topic("audit.raw");
+    let feeder = Feeder::new(&place.servers, &topic);
+    let mut waiting: BTreeMap<&str, (usize, Vec<u8>)> = BTreeMap::new();
+    for line in lines {
+        let text = std::str::from_utf8(&line.text).expect("ASCII");
+        let host = text.split(['=', ' ']).nth(1).expect("node=");
+        let (count, message) = waiting.entry(host).or_default();
+        message.extend_from_slice(&line.text);
+        *count += 1;
+        if *count == per_message {
+            feeder.send(host, message);
+            (*count, *message) = (0, Vec::new());
+        } else {
+            message.push(b'\n');
+        }
+    }
+    for (host, (_, message)) in waiting.iter().filter(|(_, (count, _))| *count > 0) {
+        feeder.send(host, message);
+    }
+    feeder.flush();
+    clients::count(&place.servers, &topic)
+}
+
+/// Records a second, from the first commit of a group to its last.
+fn rate(servers: &str, group: &str, topic: &str, records: i64) -> f64 {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", group)
+        .create()
+        .expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    (0..PARTITIONS).for_each(|partition| drop(list.add_partition(topic, partition)));
+    let mut first = None;
+    loop {
+        let committed = consumer.committed_offsets(list.clone(), Duration::from_secs(10));
+        let done: i64 = committed
+            .iter()
+            .flat_map(|list| list.elements())
+            .filter_map(|entry| match entry.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            })
+            .sum();
+        let now = Instant::now();
+        if done > 0 {
+            let (began, before) = *first.get_or_insert((now, done));
+            if done >= records {
+                assert!(before < done, "too few records to measure");
+                return (done - before) as f64 / (now - began).as_secs_f64();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn seconds_of_processor(daemon: &Daemon) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).expect("it runs");
+    // The name of the program may hold spaces; behind it stand the 3rd field and the rest.
+    let fields = stat.rsplit(") ").next().expect("a name").split(' ');
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<f64>().expect("ticks"));
+    ticks.sum::<f64>() / TICKS
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_unstable_by(f64::total_cmp);
+    all[all.len() / 2]
+}
