@@ -36,6 +36,7 @@ impl Method {
 /// A user by name as typed (bytes: it can be anything), by number, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
+    #[serde(with = "serde_bytes")]
     pub name: Option<Box<[u8]>>,
     pub id: Option<u32>,
 }
@@ -51,6 +52,7 @@ pub struct Logon {
     pub success: bool,
     /// sshd, sudo, su, cron, login, …: the name of the program.
     pub service: Box<str>,
+    #[serde(with = "serde_bytes")]
     pub exe: Option<Box<[u8]>>,
     pub user: Principal,
     /// Switch: who switched.
@@ -59,10 +61,12 @@ pub struct Logon {
     /// `hostname=` where it is a name and not an address.
     pub src_host: Option<Box<str>>,
     pub method: Option<Method>,
+    #[serde(with = "serde_bytes")]
     pub terminal: Option<Box<[u8]>>,
     pub session: Option<u32>,
     pub pid: Option<u32>,
     /// sudo: the command line, as typed.
+    #[serde(with = "serde_bytes")]
     pub command: Option<Box<[u8]>>,
     /// The account does not exist on the host.
     pub unknown_user: bool,

@@ -20,6 +20,7 @@ pub struct Session {
     /// sshd, cron, login, …; empty where no record told it.
     pub service: Box<str>,
     pub method: Option<Method>,
+    #[serde(with = "serde_bytes")]
     pub terminal: Option<Box<[u8]>>,
     /// auid that the kernel gave with the number.
     pub login_user: Option<u32>,

@@ -8,7 +8,13 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+
+/// By what a map may be tracked.
+pub trait MapKey: Ord + Hash + Copy {}
+
+impl<K: Ord + Hash + Copy> MapKey for K {}
 
 /// What may be tracked.
 pub trait Map<K, V>: Default {
@@ -62,18 +68,18 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Map<K, V> for HashMap<K, V, S> {
     map!();
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Tracked<K, V, M = BTreeMap<K, V>> {
     map: M,
     /// Keys touched since the last question, and whether each was there then. `None`: nobody asks.
-    touched: Option<BTreeMap<K, bool>>,
+    touched: Option<HashMap<K, bool, FixedState>>,
     values: PhantomData<V>,
 }
 
-impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
+impl<K: MapKey, V, M: Map<K, V>> Tracked<K, V, M> {
     /// From now on changes are marked. What is here already counts as told.
     pub fn track(&mut self) {
-        self.touched = Some(BTreeMap::new());
+        self.touched = Some(HashMap::default());
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
@@ -133,9 +139,12 @@ impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
         self.map.insert(key, value);
     }
 
-    /// Tells every key that changed since the last question, with its value; none: it is gone.
+    /// Tells every key that changed since the last question, in order, with its value; none: it is gone.
     pub fn changes(&mut self, mut each: impl FnMut(K, Option<&V>)) {
-        for (key, was_there) in self.touched.iter_mut().flat_map(std::mem::take) {
+        let touched = self.touched.iter_mut().flat_map(HashMap::drain);
+        let mut touched: Vec<(K, bool)> = touched.collect();
+        touched.sort_unstable();
+        for (key, was_there) in touched {
             let value = self.map.get(&key);
             if was_there || value.is_some() {
                 each(key, value);
@@ -157,7 +166,7 @@ impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
         let keys = self.map.iter().map(|(key, _)| key);
         let untouched = keys.filter(|key| {
             let touched = self.touched.as_ref();
-            touched.is_none_or(|touched| !touched.contains_key(key))
+            touched.is_none_or(|touched| !touched.contains_key(*key))
         });
         told_and_touched
             .map(|(key, _)| *key)
@@ -170,6 +179,14 @@ impl<K: Ord + Copy, V, M: Map<K, V>> Tracked<K, V, M> {
         }
     }
 }
+
+impl<K: MapKey, V, M: PartialEq> PartialEq for Tracked<K, V, M> {
+    fn eq(&self, other: &Tracked<K, V, M>) -> bool {
+        self.map == other.map && self.touched == other.touched
+    }
+}
+
+impl<K: MapKey, V, M: Eq> Eq for Tracked<K, V, M> {}
 
 impl<K, V, M: Default> Default for Tracked<K, V, M> {
     fn default() -> Tracked<K, V, M> {
@@ -184,6 +201,12 @@ impl<K, V, M: Default> Default for Tracked<K, V, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(map: &Tracked<u8, u8>) -> Vec<u8> {
+        let mut all: Vec<u8> = map.told().collect();
+        all.sort_unstable();
+        all
+    }
 
     fn asked(map: &mut Tracked<u8, u8>) -> Vec<(u8, Option<u8>)> {
         let mut all = Vec::new();
@@ -204,12 +227,12 @@ mod tests {
         assert_eq!(asked(&mut map), []);
         *map.get_mut(&1).unwrap() = 11;
         map.remove(&9);
-        assert_eq!(map.told().collect::<Vec<_>>(), [1, 9]);
+        assert_eq!(told(&map), [1, 9]);
         assert_eq!(asked(&mut map), [(1, Some(11)), (9, None)]);
         map.remove(&1);
         map.insert(1, 12);
         map.insert(4, 1);
-        assert_eq!(map.told().collect::<Vec<_>>(), [1]);
+        assert_eq!(told(&map), [1]);
         map.take();
         assert_eq!(asked(&mut map), [(1, None)]);
     }

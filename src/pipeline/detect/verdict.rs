@@ -44,7 +44,7 @@ pub const INDICATOR: u32 = 4;
 pub const GUESSED: u32 = 6;
 
 /// What a story is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Key {
     /// All sessions from an address outside.
     Source(IpAddr),

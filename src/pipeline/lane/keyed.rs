@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ring::Page;
+use crate::model::tracked::MapKey;
 use crate::model::{Map, Stamp, Timestamp, Tracked};
 use crate::pipeline::audit::correlate::BufferCore;
 use crate::pipeline::detect::verdict;
@@ -150,7 +151,7 @@ impl From<StampPage> for Page<Stamp> {
 pub trait Visit {
     fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
     where
-        K: Ord + Copy,
+        K: MapKey,
         V: Serialize,
         M: Map<K, V>;
 }
@@ -173,7 +174,7 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
 pub fn track(host: &mut Host) {
     struct Track;
     impl Visit for Track {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+        fn map<K: MapKey, V, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             _: impl Fn(K) -> Key,
@@ -188,7 +189,7 @@ pub fn track(host: &mut Host) {
 pub fn is_touched(host: &mut Host) -> bool {
     struct Touched(bool);
     impl Visit for Touched {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+        fn map<K: MapKey, V, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             _: impl Fn(K) -> Key,
@@ -240,7 +241,7 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
     impl Visit for Write<'_, '_> {
         fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
         where
-            K: Ord + Copy,
+            K: MapKey,
             V: Serialize,
             M: Map<K, V>,
         {
@@ -275,7 +276,7 @@ pub fn told(host: &mut Host, each: &mut impl FnMut(Key)) {
     }
     struct Told<'a, F>(&'a mut F);
     impl<F: FnMut(Key)> Visit for Told<'_, F> {
-        fn map<K: Ord + Copy, V, M: Map<K, V>>(
+        fn map<K: MapKey, V, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             key: impl Fn(K) -> Key,

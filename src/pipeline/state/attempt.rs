@@ -43,18 +43,24 @@ pub struct Attempt {
     /// Offset of the input record of its first event, for reading it again.
     pub offset: i64,
     pub service: Box<str>,
+    #[serde(with = "serde_bytes")]
     exe: Option<Box<[u8]>>,
     /// The account named in USER_AUTH and USER_ACCT.
+    #[serde(with = "serde_bytes")]
     account: Option<Box<[u8]>>,
     /// sudo: who asked, as USER_AUTH and USER_ACCT name them.
+    #[serde(with = "serde_bytes")]
     asked: Option<Box<[u8]>>,
     /// The account named in USER_START: for sudo it is the new user, where the others name who asked.
+    #[serde(with = "serde_bytes")]
     target: Option<Box<[u8]>>,
     unknown_user: bool,
     src_ip: Option<IpAddr>,
     src_host: Option<Box<str>>,
+    #[serde(with = "serde_bytes")]
     terminal: Option<Box<[u8]>>,
     method: Option<Method>,
+    #[serde(with = "serde_bytes")]
     command: Option<Box<[u8]>>,
     login_user: Principal,
     user: Principal,

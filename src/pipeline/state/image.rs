@@ -19,6 +19,7 @@ const MOST_EXE: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// The path, and the command line behind it.
+    #[serde(with = "serde_bytes")]
     text: Box<[u8]>,
     exe_len: u16,
     has_command: bool,
