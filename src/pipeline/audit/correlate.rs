@@ -5,7 +5,7 @@
 //!
 //! 1. at once when EOE is here and everything that its records promise is too;
 //! 2. else, when nothing that was promised is missing, after a short settle time for companions of
-//!    its serial (there is no EOE in log files; LOGIN and USER_* may be followed by a SYSCALL);
+//!    its serial (there is no EOE in log files; LOGIN and, on some kernels, USER_* are followed by a SYSCALL);
 //! 3. else incomplete: after the time-out, at a bound, or at the end of the input.
 //!
 //! Waits end by the host's own event time, once [`WINDOW_LINES`] more of its lines have come (times
@@ -42,7 +42,8 @@ pub const REMEMBERED: usize = 128;
 /// How many lines a host counts as disorderly after one came out of order.
 const DISORDER_LINES: u64 = 4096;
 
-/// Events without PROCTITLE after which a host is held to write none.
+/// Events without PROCTITLE after which a host is held to write none; and messages of programs without SYSCALL
+/// after which they are held to stand alone.
 const ENOUGH: u8 = 3;
 
 /// What became of a record.
@@ -69,6 +70,9 @@ pub struct HostBuffer {
     proctitle: bool,
     /// Events that ended without PROCTITLE, on a host that never wrote one.
     without_proctitle: u8,
+    /// Messages of programs that ended without SYSCALL, on a host where none had it.
+    messages_alone: u8,
+    messages_joined: bool,
     disorder_until: u64,
     pub released: Ring<Stamp, REMEMBERED>,
     last_released: Stamp,
@@ -85,6 +89,8 @@ pub struct BufferCore {
     newest: Timestamp,
     proctitle: bool,
     without_proctitle: u8,
+    messages_alone: u8,
+    messages_joined: bool,
     disorder_until: u64,
     released: u64,
     last_released: Stamp,
@@ -142,6 +148,7 @@ impl HostBuffer {
             if self.is_late(record) {
                 // What closed it too early was an order that EOE does not vouch for.
                 self.disorder_until = self.lines + DISORDER_LINES;
+                self.messages_joined |= record.kind == RecordType::SYSCALL;
                 return Push::Late;
             }
             let spare = spare.pop();
@@ -158,6 +165,7 @@ impl HostBuffer {
         event.judge(Habits {
             proctitle: self.proctitle,
             no_proctitle: !self.proctitle && self.without_proctitle >= ENOUGH,
+            messages_alone: !self.messages_joined && self.messages_alone >= ENOUGH,
             disorder: self.lines < self.disorder_until,
         });
         self.bytes += Event::weight(record);
@@ -255,6 +263,10 @@ impl HostBuffer {
         if event.lacks_proctitle() {
             self.without_proctitle = self.without_proctitle.saturating_add(1);
         }
+        if event.is_message() {
+            self.messages_joined |= !event.is_lone();
+            self.messages_alone = self.messages_alone.saturating_add(1);
+        }
         self.bytes -= event.bytes();
         if event.saved {
             self.gone.push(event.stamp);
@@ -280,6 +292,8 @@ impl HostBuffer {
             newest: self.newest,
             proctitle: self.proctitle,
             without_proctitle: self.without_proctitle,
+            messages_alone: self.messages_alone,
+            messages_joined: self.messages_joined,
             disorder_until: self.disorder_until,
             released: self.released.pushed(),
             last_released: self.last_released,
@@ -326,6 +340,8 @@ impl HostBuffer {
             newest: core.newest,
             proctitle: core.proctitle,
             without_proctitle: core.without_proctitle,
+            messages_alone: core.messages_alone,
+            messages_joined: core.messages_joined,
             disorder_until: core.disorder_until,
             released: Ring::of_pages(core.released, released)?,
             last_released: core.last_released,

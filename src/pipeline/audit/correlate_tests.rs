@@ -100,6 +100,39 @@ fn a_lone_record_waits_for_its_syscall() {
     assert_eq!(event.kinds().next(), Some(RecordType::LOGIN));
 }
 
+/// A record that a program sent.
+fn message(ms: i64, serial: u64) -> String {
+    let stamp = Stamp {
+        time: Timestamp(ms),
+        serial,
+    };
+    format!("type=USER_ACCT msg=audit({stamp}): pid=1 res=success")
+}
+
+#[test]
+fn what_programs_send_is_not_waited_with_where_it_stands_alone() {
+    let mut buffer = HostBuffer::default();
+    for serial in 1..=3 {
+        push(&mut buffer, &message(1000, serial));
+        assert!(buffer.pop_due(Timestamp(60), &WAITS).is_none());
+        assert!(buffer.pop_due(Timestamp(250), &WAITS).is_some());
+    }
+    push(&mut buffer, &message(1000, 4));
+    assert_eq!(pop(&mut buffer), [(4, None)]);
+    // Some kernels tie a message to the call that sent it, where a rule tells that.
+    assert_eq!(push(&mut buffer, &event(1000, 4, true)[0]), Push::Late);
+    for serial in [5, 6] {
+        push(&mut buffer, &message(1000, serial));
+        assert_eq!(pop(&mut buffer), []);
+        for line in event(1000, serial, true) {
+            push(&mut buffer, &line);
+        }
+        // The late line said that lines are in no order.
+        let (event, _) = buffer.pop_due(Timestamp(60), &WAITS).unwrap();
+        assert_eq!(event.kinds().count(), 6);
+    }
+}
+
 #[test]
 fn what_was_promised_and_does_not_come_times_out() {
     let mut buffer = HostBuffer::default();
@@ -158,7 +191,13 @@ fn a_part_far_behind_is_late_even_when_its_stamp_is_forgotten() {
 #[test]
 fn it_goes_on_from_its_saved_form_at_every_line() {
     let lines: Vec<String> = (1..60)
-        .flat_map(|n| event(1000 + n as i64 * 7, n, n % 3 == 0))
+        .flat_map(|n| {
+            let ms = 1000 + n as i64 * 7;
+            match n % 5 {
+                1 => vec![message(ms, n)],
+                _ => event(ms, n, n % 3 == 0),
+            }
+        })
         .collect();
     let run = |restore: bool| {
         let mut buffer = HostBuffer::default();

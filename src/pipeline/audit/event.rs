@@ -59,6 +59,8 @@ pub struct Habits {
     pub proctitle: bool,
     /// It writes none: several events ended without.
     pub no_proctitle: bool,
+    /// What its programs send stands alone: several such events ended without a SYSCALL, and none with it.
+    pub messages_alone: bool,
     /// Its lines come out of order, so EOE does not say that nothing more comes.
     pub disorder: bool,
 }
@@ -79,6 +81,7 @@ pub struct Event {
     #[serde(skip)]
     pub saved: bool,
     parts: Vec<Part>,
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     /// Which records are here: [`Role`]s of all of them.
     roles: u8,
@@ -181,7 +184,9 @@ impl Event {
             (false, false) => Readiness::Settling,
         };
         // Alone so far: a SYSCALL of the same serial may follow (LOGIN, CONFIG_CHANGE, USER_*).
-        let alone = match self.has(Role::DAEMON) {
+        let alone = self.has(Role::DAEMON)
+            | (self.has(Role::USER) & habits.messages_alone & !habits.disorder);
+        let alone = match alone {
             true => Readiness::Whole,
             false => Readiness::Settling,
         };
@@ -199,6 +204,11 @@ impl Event {
 
     pub fn lacks_proctitle(&self) -> bool {
         self.has(Role::SYSCALL) && !self.has(Role::PROCTITLE)
+    }
+
+    /// A program sent it, or a part of it.
+    pub fn is_message(&self) -> bool {
+        self.has(Role::USER)
     }
 
     /// Stands alone so far: records that need no SYSCALL.
@@ -360,6 +370,7 @@ impl Role {
     const PROCTITLE: u8 = 16;
     const EOE: u8 = 32;
     const DAEMON: u8 = 64;
+    const USER: u8 = 128;
     /// Those of records that say what else is to come.
     const PROMISES: u8 = Role::SYSCALL | Role::EXECVE;
 
@@ -382,8 +393,13 @@ impl Role {
             0
         };
         let daemon = if kind.is_daemon() { Role::DAEMON } else { 0 };
+        let user = if kind.is_user_message() {
+            Role::USER
+        } else {
+            0
+        };
         Role {
-            roles: own | part | daemon,
+            roles: own | part | daemon | user,
             rank,
         }
     }

@@ -6,6 +6,7 @@ use crate::pipeline::audit::line;
 const MODERN: Habits = Habits {
     proctitle: true,
     no_proctitle: false,
+    messages_alone: false,
     disorder: false,
 };
 
@@ -45,9 +46,8 @@ fn promises_are_items_and_arguments() {
     lines.push("EOE ");
     assert_eq!(readiness(&lines, MODERN), Readiness::Whole);
     let disorder = Habits {
-        proctitle: true,
-        no_proctitle: false,
         disorder: true,
+        ..MODERN
     };
     assert_eq!(readiness(&lines, disorder), Readiness::Settling);
 }
@@ -75,7 +75,7 @@ fn a_kernel_without_proctitle_is_not_waited_for() {
     let old = Habits {
         proctitle: false,
         no_proctitle: true,
-        disorder: false,
+        ..MODERN
     };
     let lines = [
         "SYSCALL arch=c000003e syscall=2 success=yes items=1",
@@ -83,6 +83,24 @@ fn a_kernel_without_proctitle_is_not_waited_for() {
     ];
     assert_eq!(readiness(&lines, old), Readiness::Settling);
     assert_eq!(readiness(&lines, MODERN), Readiness::Open);
+}
+
+#[test]
+fn what_programs_send_is_whole_where_it_stands_alone() {
+    let alone = Habits {
+        messages_alone: true,
+        ..MODERN
+    };
+    assert_eq!(readiness(&["USER_LOGIN pid=1"], alone), Readiness::Whole);
+    assert_eq!(readiness(&["LOGIN pid=1"], alone), Readiness::Settling);
+    let disorder = Habits {
+        disorder: true,
+        ..alone
+    };
+    assert_eq!(
+        readiness(&["USER_LOGIN pid=1"], disorder),
+        Readiness::Settling
+    );
 }
 
 #[test]

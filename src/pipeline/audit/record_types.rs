@@ -132,6 +132,13 @@ impl RecordType {
         index < TABLE.len() && TABLE[index].1 / 100 == 12
     }
 
+    /// Sent by a program through the kernel, which gives it a serial of its own (numbers 1100–1199 and 2100–2999 of
+    /// include/uapi/linux/audit.h).
+    pub const fn is_user_message(self) -> bool {
+        let index = self.index();
+        index < TABLE.len() && matches!(TABLE[index].1, 1100..=1199 | 2100..=2999)
+    }
+
     /// Exists only as a part of a system call's event, so a SYSCALL record belongs to it.
     pub const fn is_part_of_syscall(self) -> bool {
         matches!(
