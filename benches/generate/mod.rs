@@ -90,8 +90,8 @@ pub fn traffic(shape: Shape) -> Traffic {
     made
 }
 
-/// Whole lines of the records of an event. Those that begin with `+` are an event of their own. `serial` is the
-/// host's latest: none is left out, as no host's are where nothing is lost.
+/// Whole lines of the records of an event. Those that begin with `+` are an event of their own, with those behind
+/// them that begin with `&`. `serial` is the host's latest: none is left out, as no host's are where nothing is lost.
 fn stamp_each(bodies: &[String], serial: &mut u64, host: u64, time: i64, eoe: bool) -> Vec<String> {
     let mut lines = Vec::with_capacity(bodies.len() + 1);
     let line = |body: &str, serial: u64| {
@@ -104,11 +104,13 @@ fn stamp_each(bodies: &[String], serial: &mut u64, host: u64, time: i64, eoe: bo
     };
     let mut has_syscall = false;
     for body in bodies {
-        let alone = body.strip_prefix('+');
-        let begins_one = alone.is_some() || body.starts_with("SYSCALL");
+        let begins_one = body.starts_with('+') || body.starts_with("SYSCALL");
         *serial += u64::from(begins_one);
         has_syscall |= body.starts_with("SYSCALL");
-        lines.push(line(alone.unwrap_or(body), *serial));
+        let body = body.trim_start_matches(['+', '&']);
+        if eoe || body != "EOE" {
+            lines.push(line(body, *serial));
+        }
     }
     if eoe && has_syscall {
         lines.push(line("EOE", *serial));
@@ -236,6 +238,11 @@ fn session(pid: u64, time: i64) -> Vec<String> {
         format!(
             "+LOGIN pid={pid} uid=0 old-auid=4294967295 auid=0 tty=(none) old-ses=4294967295 ses={ses} res=1"
         ),
+        format!(
+            "&SYSCALL arch=c000003e syscall=1 success=yes exit=1 a0=7 a1=7ffd2c0e5a10 a2=1 a3=0 items=0 ppid=812 pid={pid} auid=0 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 tty=(none) ses={ses} comm=\"cron\" exe=\"/usr/sbin/cron\" key=(null)"
+        ),
+        "&PROCTITLE proctitle=2F7573722F7362696E2F43524F4E002D66".to_owned(),
+        "&EOE".to_owned(),
         pam("USER_START", &set, "session_open"),
         pam("USER_END", &set, "session_close"),
     ]

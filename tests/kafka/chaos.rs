@@ -81,7 +81,7 @@ impl Daemons<'_> {
     }
 }
 
-pub fn rounds(_: &mut Broker) {
+pub fn rounds() {
     let rounds = from_environment("TRAILHOUND_ROUNDS").unwrap_or(5);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = from_environment("TRAILHOUND_SEED").unwrap_or(now.map_or(1, |now| now.as_secs()));

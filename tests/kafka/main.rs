@@ -2,9 +2,10 @@
 //! prints for the same lines, whatever happens to the daemon or to the broker meanwhile.
 //!
 //! A broker is fetched with Maven (needs a JDK 17 and `mvn`), started on loopback on free ports with a
-//! folder of its own, and stopped at the end, also where this program dies. All tests share it, each
-//! with topics and a group of its own, one after the other. Without a JDK, Maven or the artifacts the
-//! tests are skipped, loudly; TRAILHOUND_REQUIRE_KAFKA=1 makes that a failure.
+//! folder of its own, and stopped at the end, also where this program dies. Two brokers run at once, and each
+//! takes one test after the other, with topics and a group of its own: most of a test is waiting. Chaos comes
+//! last, alone, on three brokers. Without a JDK, Maven or the artifacts the tests are skipped, loudly;
+//! TRAILHOUND_REQUIRE_KAFKA=1 makes that a failure.
 //!
 //! It has a `main` of its own because nothing would stop a shared broker under the usual one. Words on
 //! the command line choose the tests whose names hold one of them. No test asserts a duration.
@@ -19,6 +20,9 @@ mod recording;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use broker::Broker;
@@ -82,7 +86,6 @@ const CASES: &[Case] = &[
         "exactly_once_after_at_least_once",
         exactly::after_at_least_once,
     ),
-    ("exactly_once_through_chaos", chaos::rounds),
     (
         "exactly_once_refuses_state_of_another_version",
         exactly::another_version,
@@ -97,40 +100,39 @@ const CASES: &[Case] = &[
     ),
 ];
 
+const CHAOS: &str = "exactly_once_through_chaos_of_three_brokers";
+
+/// Brokers, and so tests, at once.
+const AT_ONCE: usize = 2;
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    let all = || CASES.iter().map(|(name, _)| *name).chain([CHAOS]);
     if words.iter().any(|word| word == "--list") {
-        CASES.iter().for_each(|(name, _)| println!("{name}: test"));
+        all().for_each(|name| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    let words: Vec<_> = words
-        .into_iter()
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let chosen: Vec<_> = CASES
+    let mut words = words
         .iter()
-        .filter(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)))
-        .collect();
+        .filter(|word| !word.starts_with('-'))
+        .peekable();
+    let words: Option<Vec<_>> = words.peek().is_some().then(|| words.collect());
+    let is_chosen = |name: &str| {
+        let words = words.as_ref();
+        words.is_none_or(|words| words.iter().any(|word| name.contains(word.as_str())))
+    };
+    let chosen: Vec<&str> = all().filter(|name| is_chosen(name)).collect();
     if chosen.is_empty() {
         return ExitCode::SUCCESS;
     }
-    let mut broker = match Broker::start() {
+    let first = match Broker::start() {
         Ok(broker) => broker,
         Err(why) => return without_a_broker(&why, &chosen),
     };
-    let mut failed = Vec::new();
-    for (name, case) in &chosen {
-        let began = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| case(&mut broker)));
-        broker.heal();
-        let word = if result.is_ok() { "ok" } else { "FAILED" };
-        println!(
-            "test kafka::{name} ... {word} ({:.1} s)",
-            began.elapsed().as_secs_f64()
-        );
-        if result.is_err() {
-            failed.push(name);
-        }
+    let cases: Vec<&Case> = CASES.iter().filter(|(name, _)| is_chosen(name)).collect();
+    let mut failed = shared_out(&cases, first);
+    if is_chosen(CHAOS) && !passes(CHAOS, chaos::rounds) {
+        failed.push(CHAOS);
     }
     println!(
         "kafka: {} passed, {} failed {failed:?}",
@@ -144,12 +146,48 @@ fn main() -> ExitCode {
     }
 }
 
-fn without_a_broker(why: &str, chosen: &[&Case]) -> ExitCode {
+/// Each broker takes the next case when it is done with one. Gives those that failed.
+fn shared_out(cases: &[&Case], first: Broker) -> Vec<&'static str> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let take = |mut broker: Broker| {
+        while let Some((name, case)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let passed = passes(name, || case(&mut broker));
+            broker.heal();
+            if !passed {
+                failed.lock().expect("nobody panicked").push(*name);
+            }
+        }
+    };
+    let take = &take;
+    thread::scope(|scope| {
+        for _ in 1..AT_ONCE.min(cases.len()) {
+            scope.spawn(|| match Broker::start() {
+                Ok(broker) => take(broker),
+                Err(why) => println!("kafka: one broker fewer: {why}"),
+            });
+        }
+        take(first);
+    });
+    failed.into_inner().expect("nobody panicked")
+}
+
+fn passes(name: &str, case: impl FnOnce()) -> bool {
+    let began = Instant::now();
+    let passed = catch_unwind(AssertUnwindSafe(case)).is_ok();
+    println!(
+        "test kafka::{name} ... {} ({:.1} s)",
+        if passed { "ok" } else { "FAILED" },
+        began.elapsed().as_secs_f64()
+    );
+    passed
+}
+
+fn without_a_broker(why: &str, chosen: &[&str]) -> ExitCode {
     let line = "=".repeat(72);
     println!("{line}\nNOT RUN: no Apache Kafka for these tests: {why}");
     chosen
         .iter()
-        .for_each(|(name, _)| println!("  not run: kafka::{name}"));
+        .for_each(|name| println!("  not run: kafka::{name}"));
     println!(
         "They need a JDK 17 and Maven. TRAILHOUND_REQUIRE_KAFKA=1 makes this a failure.\n{line}"
     );
