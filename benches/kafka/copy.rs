@@ -105,7 +105,7 @@ fn send(producer: &BaseProducer, mut record: BaseRecord<'_, [u8], [u8]>) {
             Ok(()) => return,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                 record = again;
-                producer.poll(Duration::from_millis(1));
+                serve(producer);
             }
             Err((error, _)) => panic!("{error}"),
         }
@@ -114,7 +114,7 @@ fn send(producer: &BaseProducer, mut record: BaseRecord<'_, [u8], [u8]>) {
 
 fn commit(consumer: &BaseConsumer, producer: &BaseProducer, from: &str, next: &BTreeMap<i32, i64>) {
     while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_millis(1));
+        serve(producer);
     }
     let mut offsets = TopicPartitionList::new();
     for (partition, offset) in next {
