@@ -19,6 +19,7 @@ use crate::clients;
 use crate::daemon::Place;
 use trailhound::config::{Delivery, Kafka};
 use trailhound::runtime::client;
+use trailhound::runtime::port::Transactional;
 
 const INTERVAL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,8 +70,11 @@ fn copy(kafka: &Kafka, from: &str, to: &str, stop: &AtomicBool) {
     let consumer: BaseConsumer = client::consumer(kafka, Delivery::ExactlyOnce)
         .create()
         .expect("a consumer");
-    let id = client::transactional_id(kafka, 0);
-    let producer: BaseProducer = client::transactional(kafka, &id, INTERVAL, MIB)
+    let name = Transactional {
+        id: &kafka.group,
+        batch_bytes: MIB,
+    };
+    let producer: BaseProducer = client::transactional(kafka, name, INTERVAL)
         .create()
         .expect("a producer");
     producer.init_transactions(PATIENCE).expect("a name");
@@ -110,6 +114,12 @@ fn send(producer: &BaseProducer, mut record: BaseRecord<'_, [u8], [u8]>) {
             Err((error, _)) => panic!("{error}"),
         }
     }
+}
+
+/// A poll for a millisecond asks without pause, and takes the processor from the broker.
+fn serve(producer: &BaseProducer) {
+    producer.poll(Duration::ZERO);
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 fn commit(consumer: &BaseConsumer, producer: &BaseProducer, from: &str, next: &BTreeMap<i32, i64>) {

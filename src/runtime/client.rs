@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::wall_ms;
+use super::port::Transactional;
 use crate::config::{Delivery, Kafka};
 
 /// Fetched and not yet read, at most. One fetch can go over it by `FETCH_KBYTES`.
@@ -108,13 +108,11 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
     config
 }
 
-/// A producer whose outputs count when their transaction is committed. `batch_bytes`: no batch is larger, or
-/// a broker would refuse it, and with it the transaction.
+/// `interval`: between two commits.
 pub fn transactional(
     kafka: &Kafka,
-    id: &str,
+    Transactional { id, batch_bytes }: Transactional<'_>,
     interval: Duration,
-    batch_bytes: usize,
 ) -> ClientConfig {
     let mut config = producer(kafka);
     let batch = config.get("batch.size").and_then(|size| size.parse().ok());
@@ -127,13 +125,6 @@ pub fn transactional(
         config.set(TIMEOUT, timeout.as_millis().to_string());
     }
     config
-}
-
-/// No two workers that live have the same: the one that came later would end the other. It begins with the
-/// group, for rules of access by prefix.
-pub fn transactional_id(kafka: &Kafka, worker: usize) -> String {
-    let pid = std::process::id();
-    format!("{}-{pid:x}-{:x}-{worker}", kafka.group, wall_ms())
 }
 
 pub fn producer(kafka: &Kafka) -> ClientConfig {
@@ -226,7 +217,11 @@ mod tests {
             assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
         }
         let second = Duration::from_secs(1);
-        let native = transactional(&kafka, "t-1", second, 6000)
+        let name = Transactional {
+            id: "t-1",
+            batch_bytes: 6000,
+        };
+        let native = transactional(&kafka, name, second)
             .create_native_config()
             .expect("valid");
         for (name, value) in [

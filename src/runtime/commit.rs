@@ -4,17 +4,12 @@
 //! committed when everything that was handed over by then is acknowledged (sink.rs); meanwhile the
 //! worker reads on. It refuses to commit the position of a lane that has left.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-
 use super::offsets::Position;
+use super::port::{Consumer, Port, ToCommit};
 use super::sink::Mark;
 use super::worker::{Key, Worker, WorkerError};
-use crate::model::Source;
 
 /// Positions on their way to the brokers.
 #[derive(Default)]
@@ -33,8 +28,9 @@ impl Progress {
         self.taken = Some(taken);
     }
 
-    pub(super) fn is_due(&self, interval: Duration) -> bool {
-        self.taken.is_none_or(|taken| taken.elapsed() >= interval)
+    pub(super) fn is_due(&self, interval: Duration, now: Instant) -> bool {
+        let since = |taken| now.saturating_duration_since(taken);
+        self.taken.is_none_or(|taken| since(taken) >= interval)
     }
 }
 
@@ -43,7 +39,7 @@ struct Snapshot {
     taken: Instant,
 }
 
-impl Worker {
+impl<P: Port> Worker<P> {
     /// Takes positions, and commits those taken before once their outputs are acknowledged. At most
     /// one commit is under way, so that results cannot be mixed up.
     pub(super) fn commit(&mut self) -> Result<(), WorkerError> {
@@ -53,8 +49,14 @@ impl Worker {
         match self.progress.pending.take() {
             Some((mark, snapshot)) if self.sink.acknowledged(mark) => self.ask(snapshot)?,
             Some(waiting) => self.progress.pending = Some(waiting),
-            None if self.progress.is_due(self.shared.config.commit.interval) => {
-                let taken = Instant::now();
+            None => {
+                let taken = self.port.now();
+                if !self
+                    .progress
+                    .is_due(self.shared.config.commit.interval, taken)
+                {
+                    return Ok(());
+                }
                 self.progress.took(taken);
                 let positions: Vec<_> = self
                     .seats
@@ -68,7 +70,6 @@ impl Worker {
                     self.progress.pending = Some((mark, Snapshot { positions, taken }));
                 }
             }
-            None => {}
         }
         Ok(())
     }
@@ -76,24 +77,20 @@ impl Worker {
     /// Whether a commit is under way. One that lands after a partition was handed over would set the
     /// next owner back.
     pub(super) fn is_committing(&mut self) -> bool {
-        while let Some(result) = self.consumer.context().commit_result() {
+        while let Some(result) = self.consumer.commit_ended() {
             self.committed(result);
         }
         self.progress.committing.is_some()
     }
 
-    /// The client reports only a commit that is waited for, and the loop must not wait: a thread does.
-    /// The last one that holds the consumer closes it, which `Drop` allows from any thread.
     fn ask(&mut self, snapshot: Snapshot) -> Result<(), WorkerError> {
-        let list = commit_list(&self.topics, &snapshot.positions)?;
-        let consumer = Arc::clone(&self.consumer);
-        let ask = move || {
-            let result = consumer.commit(&list, CommitMode::Sync);
-            consumer.context().commit_ended(result);
+        let to_commit = |(key, position): &(Key, Position)| ToCommit {
+            partition: self.named(*key),
+            offset: position.offset,
+            metadata: position.metadata().into(),
         };
-        std::thread::Builder::new()
-            .name("commit".into())
-            .spawn(ask)?;
+        let offsets = snapshot.positions.iter().map(to_commit).collect();
+        self.consumer.commit(offsets)?;
         self.progress.committing = Some(snapshot);
         Ok(())
     }
@@ -108,7 +105,7 @@ impl Worker {
                 self.shared
                     .metrics
                     .commit_seconds
-                    .observe(snapshot.taken.elapsed().as_secs_f64());
+                    .observe(self.since(snapshot.taken).as_secs_f64());
                 for (key, position) in snapshot.positions {
                     if let Some(seat) = self.seats.get_mut(&key) {
                         seat.committed = Some(position);
@@ -137,7 +134,7 @@ impl Worker {
         if positions.is_empty() {
             return Ok(());
         }
-        let taken = Instant::now();
+        let taken = self.port.now();
         self.ask(Snapshot { positions, taken })
     }
 
@@ -145,17 +142,4 @@ impl Worker {
     pub(super) fn forget_positions(&mut self) {
         self.progress.pending = None;
     }
-}
-
-fn commit_list(
-    topics: &[(Source, Arc<str>)],
-    positions: &[(Key, Position)],
-) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for ((topic, partition), position) in positions {
-        let mut entry = list.add_partition(&topics[*topic].1, *partition);
-        entry.set_offset(Offset::Offset(position.offset))?;
-        entry.set_metadata(position.metadata());
-    }
-    Ok(list)
 }

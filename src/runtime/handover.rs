@@ -11,19 +11,16 @@
 //! It refuses to commit what was lost.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::client;
 use super::offsets::{self, Beside};
-use super::rebalance::{Decision, Named, answer_assigned, answer_revoked};
-use super::restore::{Pairs, Reader, Reading, States};
+use super::port::{Committed, Consumer, Decision, Named, Port, ReadFrom};
+use super::restore::{Pairs, Reading, StateReader, States};
 use super::seat::Seat;
 use super::worker::{Key, Worker, WorkerError};
 use crate::config::Delivery;
@@ -51,31 +48,31 @@ struct Found {
 pub(super) type Doubts = BTreeMap<Key, (Option<i64>, Option<i64>)>;
 
 /// A seat, and where the consumer reads on for it; `None`: at the first record there is.
-pub(super) type Beginning = (Key, Seat, Option<Offset>);
+pub(super) type Beginning = (Key, Seat, Option<i64>);
 
-impl Worker {
+impl<P: Port> Worker<P> {
     /// Carries out what the group decided, in order.
-    pub(super) fn rebalance(&mut self) -> Result<(), WorkerError> {
-        while let Some(decision) = self.consumer.context().decision() {
+    pub(super) async fn rebalance(&mut self) -> Result<(), WorkerError> {
+        while let Some(decision) = self.postponed.take().or_else(|| self.consumer.decision()) {
             let rebalances = self.shared.metrics.rebalances.clone();
             match &decision {
                 Decision::Assigned(partitions) => {
                     self.shared.view.settle(self.id, false);
-                    match self.take_up(partitions) {
+                    match self.take_up(partitions).await {
                         Ok(true) => {}
                         // Meanwhile the lanes that stay go on.
                         Ok(false) => {
-                            self.consumer.context().put_back(decision);
+                            self.postponed = Some(decision);
                             return Ok(());
                         }
                         Err(WorkerError::Kafka(error)) => {
                             self.shared.metrics.broker_errors.inc();
                             tracing::warn!(worker = self.id, %error, "reading what was committed; trying again");
-                            self.consumer.context().put_back(decision);
+                            self.postponed = Some(decision);
                             return Ok(());
                         }
                         Err(error) => {
-                            self.consumer.context().put_back(decision);
+                            self.postponed = Some(decision);
                             return Err(error);
                         }
                     }
@@ -85,10 +82,10 @@ impl Worker {
                 Decision::Revoked(partitions) => {
                     rebalances.with_label_values(&["revoked"]).inc();
                     let keys = self.keys(partitions);
-                    let aborted = match self.hand_over(&keys, HAND_OVER) {
+                    let aborted = match self.hand_over(&keys, HAND_OVER).await {
                         Err(why) if why.is_abortable() => {
                             tracing::warn!(worker = self.id, %why, "the next owner repeats what was aborted");
-                            self.abort()?;
+                            self.abort().await?;
                             true
                         }
                         result => {
@@ -98,7 +95,7 @@ impl Worker {
                     };
                     self.give_up(partitions);
                     if aborted {
-                        self.rewind()?;
+                        self.rewind().await?;
                     }
                 }
                 Decision::Lost(partitions) => {
@@ -110,11 +107,11 @@ impl Worker {
                     );
                     let aborts = self.sink.is_open();
                     if aborts {
-                        self.abort()?;
+                        self.abort().await?;
                     }
                     self.give_up(partitions);
                     if aborts {
-                        self.rewind()?;
+                        self.rewind().await?;
                     }
                 }
             }
@@ -127,19 +124,19 @@ impl Worker {
     }
 
     /// The end of the daemon: everything is handed over.
-    pub(super) fn hand_over_all(&mut self) -> Result<(), WorkerError> {
+    pub(super) async fn hand_over_all(&mut self) -> Result<(), WorkerError> {
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         let deadline = self.shared.config.shutdown_deadline;
         if self.is_exactly_once() {
-            return match self.commit_all() {
+            return match self.commit_all().await {
                 Err(why) if why.is_abortable() => {
                     tracing::warn!(worker = self.id, %why, "transaction aborted at the end; it is read again");
-                    self.abort()
+                    self.abort().await
                 }
                 result => result,
             };
         }
-        if self.hand_over(&keys, deadline)? {
+        if self.hand_over(&keys, deadline).await? {
             Ok(())
         } else {
             Err(WorkerError::Interrupted)
@@ -147,27 +144,27 @@ impl Worker {
     }
 
     /// Lanes leave; true where all is acknowledged and was committed.
-    fn hand_over(&mut self, keys: &[Key], within: Duration) -> Result<bool, WorkerError> {
-        let began = Instant::now();
+    async fn hand_over(&mut self, keys: &[Key], within: Duration) -> Result<bool, WorkerError> {
+        let began = self.port.now();
         if self.is_exactly_once() {
-            self.commit_all()?;
+            self.commit_all().await?;
             return Ok(true);
         }
         for key in keys {
-            self.leave(*key)?;
+            self.leave(*key).await?;
         }
-        if !self.quiet(began, within)? {
+        if !self.quiet(began, within).await? {
             return Ok(false);
         }
         self.commit_last(keys)?;
-        self.quiet(began, within)
+        self.quiet(began, within).await
     }
 
     /// Waits until all outputs are acknowledged and no commit is under way; false where that takes
     /// too long.
-    fn quiet(&mut self, began: Instant, within: Duration) -> Result<bool, WorkerError> {
+    async fn quiet(&mut self, began: Instant, within: Duration) -> Result<bool, WorkerError> {
         while self.sink.pending() > 0 || self.is_committing() {
-            if began.elapsed() > within {
+            if self.since(began) > within {
                 tracing::warn!(
                     worker = self.id,
                     outputs = self.sink.pending(),
@@ -176,28 +173,27 @@ impl Worker {
                 return Ok(false);
             }
             self.shared.view.turn(self.id);
-            self.sink.poll(Duration::from_millis(2))?;
+            self.sink.serve_for(Duration::from_millis(2)).await?;
         }
         Ok(true)
     }
 
     /// False: the state of the lanes is still being read.
-    fn take_up(&mut self, partitions: &[Named]) -> Result<bool, WorkerError> {
+    async fn take_up(&mut self, partitions: &[Named]) -> Result<bool, WorkerError> {
         let Some(states) = self.states(partitions)? else {
             return Ok(false);
         };
-        let Some(seats) = self.beginnings(partitions, states)? else {
+        let Some(seats) = self.beginnings(partitions, states).await? else {
             return Ok(false);
         };
-        let mut list = TopicPartitionList::with_capacity(seats.len());
-        for (key, _, from) in &seats {
-            let mut entry = list.add_partition(&self.topics[key.0].1, key.1);
-            entry.set_offset(from.unwrap_or(Offset::Invalid))?;
-        }
+        let begin = seats.iter();
+        let begin: Vec<ReadFrom> = begin
+            .map(|(key, _, from)| (self.named(*key), *from))
+            .collect();
         for (key, seat, _) in seats {
             self.take_seat(key, seat);
         }
-        if let Err(error) = answer_assigned(&self.consumer, &list) {
+        if let Err(error) = self.consumer.take_up(&begin) {
             // The group has gone on without us; its next decision says how.
             tracing::warn!(worker = self.id, %error, "assignment was not taken");
         }
@@ -217,12 +213,12 @@ impl Worker {
 
     /// A seat for each partition, as the last commit left it.
     /// `None`: state and offsets differ, and are to be read once more.
-    pub(super) fn beginnings(
+    pub(super) async fn beginnings(
         &mut self,
         partitions: &[Named],
         mut states: States,
     ) -> Result<Option<Vec<Beginning>>, WorkerError> {
-        let found = self.look_up(partitions)?;
+        let found = self.look_up(partitions).await?;
         // Whoever was stopped between the two reads may have an old state beside a new offset.
         let doubts = doubts(&found, &states);
         if !doubts.is_empty() && doubts != self.doubts {
@@ -238,7 +234,7 @@ impl Worker {
         seats.map(Some)
     }
 
-    /// The state of the lanes of these partitions, which a thread of its own reads; `None`: not yet.
+    /// The state of the lanes of these partitions, which is read beside this; `None`: not yet.
     pub(super) fn states(&mut self, partitions: &[Named]) -> Result<Option<States>, WorkerError> {
         if !self.is_exactly_once() || partitions.is_empty() {
             return Ok(Some(States::new()));
@@ -248,14 +244,15 @@ impl Worker {
             _ => {
                 let keys = self.keys(partitions).into_iter();
                 let lanes = keys.filter_map(|key| Some((key, self.state_topic(key)?)));
-                let reader = Reader::new(&self.shared, self.id, self.sink.id())?;
+                let reader = StateReader::new(&self.port, &self.shared, self.id, self.sink.id())?;
                 Reading::begin(reader, partitions, lanes.collect())?
             }
         };
         match reading.end() {
             Ok(Err(error)) if is_not_there(&error) => {
-                let since = *self.no_state_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > LEARN {
+                let now = self.port.now();
+                let since = *self.no_state_since.get_or_insert(now);
+                if now.saturating_duration_since(since) > LEARN {
                     return Err(WorkerError::NoState(error));
                 }
                 Err(error.into())
@@ -301,7 +298,7 @@ impl Worker {
         tracing::info!(worker = self.id, %topic, partition = found.key.1,
             from = start.read_from, told_before = start.told_before, "partition assigned");
         let seat = Seat::new((source, topic, found.key.1), lane, start, found.watermarks);
-        (found.key, seat, start.read_from.map(Offset::Offset))
+        (found.key, seat, start.read_from)
     }
 
     /// The lane goes on from its state, where that is of the committed offset. The two are one transaction,
@@ -328,7 +325,7 @@ impl Worker {
                 let next = bookmark.next.max(low);
                 let (key, seat, _) = self.begin_at(found, lane);
                 let seat = seat.saved_in(topic, next, bookmark.now);
-                return Ok((key, seat, Some(Offset::Offset(next))));
+                return Ok((key, seat, Some(next)));
             }
             Some((_, bookmark)) => tracing::warn!(
                 worker = self.id, %topic, partition, state_of = bookmark.next, ?committed,
@@ -343,84 +340,32 @@ impl Worker {
         }
         let lane = Lane::tracked(Arc::clone(&self.settings));
         let (key, seat, from) = self.begin_at(found, lane);
-        let next = match from {
-            Some(Offset::Offset(offset)) => offset,
-            _ => low,
-        };
-        let mut seat = seat.saved_in(topic, next, i64::MIN);
+        let mut seat = seat.saved_in(topic, from.unwrap_or(low), i64::MIN);
         seat.stale = pairs.keys().cloned().collect();
         Ok((key, seat, from))
     }
 
     /// What was committed for each partition.
-    fn look_up(&self, partitions: &[Named]) -> Result<Vec<Found>, KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (topic, partition) in partitions {
-            list.add_partition(topic, *partition);
-        }
+    async fn look_up(&self, partitions: &[Named]) -> Result<Vec<Found>, KafkaError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let list = self.consumer.committed_offsets(list, ASK)?;
-        let mut all = Vec::with_capacity(partitions.len());
-        for entry in list.elements() {
-            entry.error()?;
-            let Some(topic) = self
-                .topics
-                .iter()
-                .position(|(_, name)| **name == *entry.topic())
-            else {
+        let committed = self.consumer.committed(partitions, ASK).await?;
+        let mut all = Vec::with_capacity(committed.len());
+        for committed in committed {
+            let Some(key) = self.key(&committed.partition) else {
                 continue;
             };
             self.shared.view.turn(self.id);
-            let (low, high) =
-                self.consumer
-                    .fetch_watermarks(entry.topic(), entry.partition(), ASK)?;
-            let committed = match entry.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            let beside = metadata(&entry).and_then(|text| {
-                offsets::parse_metadata(&text)
-                    .inspect_err(
-                        |error| tracing::warn!(topic = entry.topic(), %error, "commit metadata"),
-                    )
-                    .ok()
-            });
-            if committed.is_some_and(|offset| offset > high) {
-                tracing::warn!(
-                    topic = entry.topic(),
-                    partition = entry.partition(),
-                    ?committed,
-                    high,
-                    "the committed offset is behind the end; the topic was made anew"
-                );
-            }
-            if let Some(committed) = committed.filter(|offset| *offset < low) {
-                tracing::warn!(
-                    topic = entry.topic(),
-                    partition = entry.partition(),
-                    committed,
-                    low,
-                    gone = low - committed,
-                    "records were deleted before they were read"
-                );
-            }
-            all.push(Found {
-                key: (topic, entry.partition()),
-                committed,
-                beside: beside.unwrap_or(Beside::Nothing),
-                watermarks: (low, high),
-            });
+            let watermarks = self.consumer.watermarks(&committed.partition, ASK).await?;
+            all.push(found(key, &committed, watermarks));
         }
         Ok(all)
     }
 
     /// Drops the lanes and answers the group.
     fn give_up(&mut self, partitions: &[Named]) {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (topic, partition) in partitions {
-            list.add_partition(topic, *partition);
             tracing::info!(worker = self.id, topic, partition, "partition given up");
         }
         for key in self.keys(partitions) {
@@ -438,17 +383,48 @@ impl Worker {
             }
         }
         self.forget_positions();
-        if let Err(error) = answer_revoked(&self.consumer, &list) {
+        if let Err(error) = self.consumer.give_up(partitions) {
             tracing::warn!(worker = self.id, %error, "revocation was not taken");
         }
     }
 
     fn keys(&self, partitions: &[Named]) -> Vec<Key> {
-        let topic = |name: &str| self.topics.iter().position(|(_, topic)| **topic == *name);
-        partitions
-            .iter()
-            .filter_map(|(name, partition)| Some((topic(name)?, *partition)))
-            .collect()
+        let key = |named| self.key(named);
+        partitions.iter().filter_map(key).collect()
+    }
+}
+
+/// Tells where the offset is not one to go on from as it is.
+fn found(key: Key, committed: &Committed, (low, high): (i64, i64)) -> Found {
+    let (topic, partition) = &committed.partition;
+    let beside = committed.metadata.as_deref().and_then(|text| {
+        offsets::parse_metadata(text)
+            .inspect_err(|error| tracing::warn!(topic, %error, "commit metadata"))
+            .ok()
+    });
+    match committed.offset {
+        Some(offset) if offset > high => tracing::warn!(
+            topic,
+            partition,
+            committed = offset,
+            high,
+            "the committed offset is behind the end; the topic was made anew"
+        ),
+        Some(offset) if offset < low => tracing::warn!(
+            topic,
+            partition,
+            committed = offset,
+            low,
+            gone = low - offset,
+            "records were deleted before they were read"
+        ),
+        _ => {}
+    }
+    Found {
+        key,
+        committed: committed.offset,
+        beside: beside.unwrap_or(Beside::Nothing),
+        watermarks: (low, high),
     }
 }
 
@@ -474,10 +450,4 @@ fn is_not_there(error: &KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
     )
-}
-
-/// The metadata of a committed offset. Anybody can commit any bytes; the client's accessor panics on
-/// such that are not UTF-8.
-fn metadata(entry: &TopicPartitionListElem<'_>) -> Option<String> {
-    catch_unwind(AssertUnwindSafe(|| entry.metadata().to_owned())).ok()
 }

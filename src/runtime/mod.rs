@@ -1,10 +1,11 @@
 //! The daemon: Kafka, files, HTTP, signals and threads around the pure pipeline.
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
-//! a record's way: [`worker`] (the loop) with [`rebalance`], [`handover`] (lanes come and go), [`seat`]
-//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`],
+//! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`seat`]
+//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
-//! that, and [`restore`], which reads the state of a lane. Beside it: [`client`] (settings), [`topics`],
+//! that, and [`restore`], which reads the state of a lane. All of these know Kafka and time through [`port`]
+//! alone; [`live`] with [`rebalance`] is the real one. Beside it: [`client`] (settings), [`topics`],
 //! [`state_topics`], [`intel`] and [`rules`] with [`reload`], [`view`], [`http`], [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
@@ -18,7 +19,10 @@ mod eof;
 mod handover;
 mod http;
 mod intel;
+mod ledger;
+mod live;
 mod offsets;
+pub mod port;
 mod rebalance;
 mod reload;
 mod restore;
@@ -34,8 +38,8 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
@@ -46,8 +50,13 @@ use crate::pipeline::detect::RuleSet;
 use crate::pipeline::intel::IntelSet;
 use crate::telemetry::Metrics;
 
+use live::Live;
+use port::{Port, finish};
+
+pub use ledger::Ledger;
 pub use shutdown::Stop;
 pub use topics::check_topics;
+pub use worker::WorkerError;
 
 /// One try to reach the brokers at start.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -55,7 +64,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What all threads of one daemon share.
-struct Shared {
+pub struct Shared {
     config: Config,
     metrics: Metrics,
     intel: ArcSwap<IntelSet>,
@@ -64,6 +73,26 @@ struct Shared {
     /// What a topic takes at most, known once the topics were looked at.
     most_bytes: OnceLock<BTreeMap<String, usize>>,
     stop: Stop,
+}
+
+impl Shared {
+    pub fn new(
+        config: Config,
+        intel: IntelSet,
+        rules: RuleSet,
+        metrics: Metrics,
+        stop: Stop,
+    ) -> Shared {
+        Shared {
+            view: view::LiveView::new(config.workers),
+            metrics,
+            intel: ArcSwap::from_pointee(intel),
+            most_bytes: OnceLock::new(),
+            rules: ArcSwap::from_pointee(rules),
+            config,
+            stop,
+        }
+    }
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.
@@ -87,15 +116,7 @@ fn daemon(
     let rules =
         rules::load_first(&config.rules.files, config.rules.pack).context("loading rules")?;
     let (rules, seen_rules) = rules.into_parts();
-    let shared = Arc::new(Shared {
-        view: view::LiveView::new(config.workers),
-        metrics,
-        intel: ArcSwap::from_pointee(set),
-        most_bytes: OnceLock::new(),
-        rules: ArcSwap::from_pointee(rules),
-        config,
-        stop,
-    });
+    let shared = Arc::new(Shared::new(config, set, rules, metrics, stop));
     let waits = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -171,7 +192,7 @@ fn start(shared: &Arc<Shared>, ended: &mpsc::UnboundedSender<anyhow::Result<()>>
         let spawned = std::thread::Builder::new()
             .name(format!("worker-{id}"))
             .spawn(move || {
-                let work = || work(&shared, id);
+                let work = || finish(work(Live::new(&shared), &shared, id));
                 let end = catch_unwind(AssertUnwindSafe(work))
                     .map_err(|_| anyhow!("it panicked"))
                     .and_then(|end| end.map_err(anyhow::Error::from))
@@ -186,14 +207,17 @@ fn start(shared: &Arc<Shared>, ended: &mpsc::UnboundedSender<anyhow::Result<()>>
 
 /// A worker until it is told to stop. One whose producer was fenced, or can do no more for another reason,
 /// ends, and another begins clean in its place: what was not committed is read again.
-fn work(shared: &Arc<Shared>, id: usize) -> Result<(), worker::WorkerError> {
+pub async fn work<P: Port>(port: P, shared: &Arc<Shared>, id: usize) -> Result<(), WorkerError> {
     loop {
-        let end = worker::Worker::new(shared, id).and_then(worker::Worker::run);
+        let end = match worker::Worker::new(port.clone(), shared, id) {
+            Ok(worker) => worker.run().await,
+            Err(error) => Err(error),
+        };
         match end {
             Err(error) if error.is_of_this_worker_alone() && !shared.stop.is_set() => {
                 tracing::error!(worker = id, %error, "the worker ended; another begins in its place");
                 shared.metrics.worker_restarts.inc();
-                std::thread::sleep(RETRY);
+                port.sleep(RETRY).await;
             }
             end => return end,
         }
@@ -231,11 +255,7 @@ fn wait_for_topics(shared: &Shared) -> Result<bool, topics::TopicError> {
     Ok(false)
 }
 
-/// Milliseconds since 1970 by this machine's clock; for arrival times, never for event times.
-fn wall_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        })
+/// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

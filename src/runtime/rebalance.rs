@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -19,22 +19,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
-use super::Shared;
-use super::client;
-
-/// Partition of a topic, by name.
-pub type Named = (String, i32);
-
-/// What the group decided. In order; each waits until the one before was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// These partitions are this consumer's now; may be none.
-    Assigned(Vec<Named>),
-    /// These go to another consumer: hand them over, commit, then answer.
-    Revoked(Vec<Named>),
-    /// These are gone already, and with them the right to commit.
-    Lost(Vec<Named>),
-}
+use super::port::Decision;
+use super::{Shared, client, lock};
 
 /// The consumer's side of the callbacks.
 pub struct Group {
@@ -59,11 +45,6 @@ impl Group {
     /// The oldest decision that waits for an answer.
     pub fn decision(&self) -> Option<Decision> {
         lock(&self.decisions).pop_front()
-    }
-
-    /// It could not be carried out now (the brokers are away): next time again.
-    pub fn put_back(&self, decision: Decision) {
-        lock(&self.decisions).push_front(decision);
     }
 
     pub fn has_decision(&self) -> bool {
@@ -171,9 +152,4 @@ fn answer_leaving<C: ConsumerContext>(
     if let Err(error) = answer {
         tracing::debug!(%error, "giving partitions back while closing");
     }
-}
-
-/// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,26 +5,19 @@
 //! only the end where no transaction on it is open. One that is can only be of an owner before that died or
 //! does not know that it is none any more: whoever hands over in order has committed first. Such an owner
 //! is fenced: its producer's name, which stands in the state, is taken from it, which aborts what it had
-//! begun. Reading has a thread of its own, so that the worker's lanes that stay go on meanwhile. It refuses
+//! begun. Reading goes on beside the worker, whose lanes that stay go on meanwhile. It refuses
 //! to begin with less than all of the state.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, Producer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::rebalance::Named;
-use super::worker::Key;
-use super::{Shared, client};
+use super::Shared;
+use super::port::{Isolation, Named, Port, Reader, StateRecord};
+use super::worker::{Key, WorkerError};
 use crate::pipeline::lane;
 
 /// Longest wait for one answer of the brokers.
@@ -43,30 +36,30 @@ pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The state of each lane, with its topic.
 pub type States = BTreeMap<Key, (Arc<str>, Pairs)>;
 
-/// A thread that reads the state of lanes.
+type Read = Result<States, KafkaError>;
+
+/// The state of lanes being read, beside the worker.
 pub struct Reading {
     partitions: Vec<Named>,
-    thread: JoinHandle<Result<States, KafkaError>>,
+    read: Receiver<Read>,
 }
 
 impl Reading {
-    pub fn begin(
-        reader: Reader,
+    pub fn begin<P: Port>(
+        states: StateReader<P>,
         partitions: &[Named],
         lanes: Vec<(Key, Arc<str>)>,
-    ) -> std::io::Result<Reading> {
-        let read = move || {
-            let each = lanes.into_iter().map(|(key, topic)| {
-                let pairs = reader.read(&topic, key.1)?;
-                Ok((key, (topic, pairs)))
-            });
-            each.collect()
+    ) -> Result<Reading, WorkerError> {
+        let (told, read) = channel();
+        let port = states.port.clone();
+        let work = async move {
+            // Whoever asked may be gone.
+            let _ = told.send(states.read_all(lanes).await);
         };
+        port.beside("restore", work)?;
         Ok(Reading {
             partitions: partitions.to_vec(),
-            thread: std::thread::Builder::new()
-                .name("restore".into())
-                .spawn(read)?,
+            read,
         })
     }
 
@@ -75,96 +68,110 @@ impl Reading {
     }
 
     /// What was read; itself, where it is not at its end.
-    pub fn end(self) -> Result<Result<States, KafkaError>, Reading> {
-        if !self.thread.is_finished() {
-            return Err(self);
+    pub fn end(self) -> Result<Read, Reading> {
+        match self.read.try_recv() {
+            Ok(read) => Ok(read),
+            Err(TryRecvError::Empty) => Err(self),
+            Err(TryRecvError::Disconnected) => panic!("reading the state of lanes panicked"),
         }
-        Ok(self
-            .thread
-            .join()
-            .unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 
 /// Reads partitions of the state.
-pub struct Reader {
+pub struct StateReader<P: Port> {
+    port: P,
     shared: Arc<Shared>,
     /// The name of this worker's own producer, which is not fenced.
     own: String,
     worker: usize,
-    committed: BaseConsumer<Silent>,
-    all: BaseConsumer<Silent>,
+    reader: P::Reader,
 }
 
-impl Reader {
-    pub fn new(shared: &Arc<Shared>, worker: usize, own: &str) -> Result<Reader, KafkaError> {
-        let reader =
-            |isolation| client::reader(&shared.config.kafka, isolation).create_with_context(Silent);
-        Ok(Reader {
+impl<P: Port> StateReader<P> {
+    pub fn new(
+        port: &P,
+        shared: &Arc<Shared>,
+        worker: usize,
+        own: &str,
+    ) -> Result<StateReader<P>, KafkaError> {
+        Ok(StateReader {
+            port: port.clone(),
             shared: Arc::clone(shared),
             own: own.to_owned(),
             worker,
-            committed: reader(client::READ_COMMITTED)?,
-            all: reader(client::READ_UNCOMMITTED)?,
+            reader: port.reader()?,
         })
     }
 
+    async fn read_all(&self, lanes: Vec<(Key, Arc<str>)>) -> Read {
+        let mut states = States::new();
+        for (key, topic) in lanes {
+            let pairs = self.read(&(topic.to_string(), key.1)).await?;
+            states.insert(key, (topic, pairs));
+        }
+        Ok(states)
+    }
+
+    fn since(&self, began: Instant) -> Duration {
+        self.port.now().saturating_duration_since(began)
+    }
+
     /// All of the state of one lane.
-    pub fn read(&self, topic: &str, partition: i32) -> Result<Pairs, KafkaError> {
-        let began = Instant::now();
-        let span = self.wait_for_open_transactions(topic, partition)?;
+    async fn read(&self, partition: &Named) -> Result<Pairs, KafkaError> {
+        let began = self.port.now();
+        let span = self.wait_for_open_transactions(partition).await?;
         let metrics = &self.shared.metrics;
         metrics.restoring_lanes.inc();
-        let read = self.to_the_end(topic, partition, span);
+        let read = self.to_the_end(partition, span).await;
         metrics.restoring_lanes.dec();
         let (pairs, records) = read?;
-        metrics
-            .restore_seconds
-            .observe(began.elapsed().as_secs_f64());
+        let seconds = self.since(began).as_secs_f64();
+        metrics.restore_seconds.observe(seconds);
         tracing::info!(
             worker = self.worker,
-            topic,
-            partition,
+            topic = partition.0,
+            partition = partition.1,
             records,
             keys = pairs.len(),
-            seconds = began.elapsed().as_secs_f64(),
+            seconds,
             "state of a lane read"
         );
         Ok(pairs)
     }
 
     /// Gives the first offset and the one after the last.
-    fn wait_for_open_transactions(
+    async fn wait_for_open_transactions(
         &self,
-        topic: &str,
-        partition: i32,
+        partition: &Named,
     ) -> Result<(i64, i64), KafkaError> {
-        let (low, high) = self.all.fetch_watermarks(topic, partition, ASK)?;
-        let began = Instant::now();
+        let end_of = |isolation| self.reader.watermarks(isolation, partition, ASK);
+        let (low, high) = end_of(Isolation::All).await?;
+        let began = self.port.now();
         let mut fenced = false;
         loop {
-            let (_, stable) = self.committed.fetch_watermarks(topic, partition, ASK)?;
+            let (_, stable) = end_of(Isolation::Committed).await?;
             if stable >= high {
                 return Ok((low, high));
             }
-            if began.elapsed() > OPEN {
+            if self.since(began) > OPEN {
                 return Err(timed_out());
             }
-            if began.elapsed() > ENDING && !fenced {
+            if self.since(began) > ENDING && !fenced {
                 fenced = true;
-                self.fence_owner(topic, partition, (low, stable))?;
+                self.fence_owner(partition, (low, stable)).await?;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            self.port.sleep(Duration::from_millis(20)).await;
         }
     }
 
-    fn fence_owner(&self, topic: &str, partition: i32, span: (i64, i64)) -> Result<(), KafkaError> {
-        let (pairs, _) = self.to_the_end(topic, partition, span)?;
+    async fn fence_owner(&self, partition: &Named, span: (i64, i64)) -> Result<(), KafkaError> {
+        let (pairs, _) = self.to_the_end(partition, span).await?;
+        let (topic, number) = partition;
         let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
         let Some(owner) = lane::bookmark(pairs).map(|bookmark| bookmark.writer) else {
             tracing::info!(
                 topic,
-                partition,
+                partition = number,
                 "waiting for an open transaction to time out"
             );
             return Ok(());
@@ -172,65 +179,56 @@ impl Reader {
         if *owner == *self.own {
             return Ok(());
         }
-        tracing::info!(topic, partition, %owner, "ending the open transaction of an owner before");
-        let config = &self.shared.config;
-        let producer =
-            client::transactional(&config.kafka, &owner, config.commit.interval, usize::MAX);
-        let producer: BaseProducer = producer.create()?;
-        producer.init_transactions(ASK)
+        tracing::info!(topic, partition = number, %owner, "ending the open transaction of an owner before");
+        self.reader.fence(&owner, ASK).await
     }
 
-    fn to_the_end(
+    async fn to_the_end(
         &self,
-        topic: &str,
-        partition: i32,
+        partition: &Named,
         span: (i64, i64),
     ) -> Result<(Pairs, u64), KafkaError> {
         if span.0 == span.1 {
             return Ok((Pairs::new(), 0));
         }
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Beginning)?;
-        self.committed.assign(&list)?;
-        let read = self.poll_to_the_end(topic, partition, span);
-        self.committed.unassign()?;
+        self.reader.read(Some(partition))?;
+        let read = self.poll_to_the_end(partition, span).await;
+        self.reader.read(None)?;
         read
     }
 
-    fn poll_to_the_end(
+    async fn poll_to_the_end(
         &self,
-        topic: &str,
-        partition: i32,
+        (topic, partition): &Named,
         (low, high): (i64, i64),
     ) -> Result<(Pairs, u64), KafkaError> {
         let (mut pairs, mut records) = (Pairs::new(), 0);
-        let (mut told, mut heard) = (Instant::now(), Instant::now());
+        let (mut told, mut heard) = (self.port.now(), self.port.now());
         loop {
-            match self.committed.poll(Duration::from_millis(100)) {
+            match self.reader.wait(Duration::from_millis(100)).await {
                 // Written since: by another owner, if this one is none any more.
-                Some(Ok(message)) if message.offset() >= high => return Ok((pairs, records)),
-                Some(Ok(message)) => {
-                    heard = Instant::now();
+                Some(Ok(record)) if record.offset >= high => return Ok((pairs, records)),
+                Some(Ok(StateRecord { key, value, .. })) => {
+                    heard = self.port.now();
                     records += 1;
                     self.shared.metrics.restored_records.inc();
-                    let key = message.key().unwrap_or_default();
-                    match message.payload() {
-                        Some(value) => drop(pairs.insert(key.to_vec(), value.to_vec())),
-                        None => drop(pairs.remove(key)),
+                    match value {
+                        Some(value) => drop(pairs.insert(key, value)),
+                        None => drop(pairs.remove(&key)),
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => {
+                Some(Err(KafkaError::PartitionEOF(at))) if at == *partition => {
                     return Ok((pairs, records));
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
                 Some(Err(error)) => tracing::debug!(%error, "reading state"),
                 None => {}
             }
-            if heard.elapsed() > SILENCE {
+            if self.since(heard) > SILENCE {
                 return Err(timed_out());
             }
-            if told.elapsed() > TELL_EVERY {
-                told = Instant::now();
+            if self.since(told) > TELL_EVERY {
+                told = self.port.now();
                 tracing::info!(
                     topic,
                     partition,
@@ -246,18 +244,3 @@ impl Reader {
 fn timed_out() -> KafkaError {
     KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)
 }
-
-/// What goes wrong comes back as an error, and is told by who asked.
-pub struct Silent;
-
-impl ClientContext for Silent {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reading state");
-    }
-}
-
-impl ConsumerContext for Silent {}

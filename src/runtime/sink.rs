@@ -9,23 +9,18 @@
 //! With transactions (transaction.rs) there is no second try: an output that a topic would not take is known
 //! by its size, and any refusal aborts all that was begun.
 //!
-//! Two epochs are alive at a time: the one that outputs are counted in, and the one closed by the last
-//! mark. An output carries its epoch through the client, so deliveries may come in any order.
+//! What is on its way stands in the ledger (ledger.rs).
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::statistics::Statistics;
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
 
-use super::Shared;
-use super::{client, topics};
+use super::ledger::{ALONE, EPOCH, Ledger};
+use super::port::{Broken, Port, Producer};
+use super::{Shared, topics};
 use crate::model::output::Output;
 use crate::model::{Kind, OutputKind, Schema};
 use crate::pipeline::encode;
@@ -33,10 +28,6 @@ use crate::pipeline::encode;
 mod transactional;
 
 use transactional::Transaction;
-
-/// Flags of an output's opaque number; its lowest bit is the epoch.
-const EPOCH: usize = 1;
-const ALONE: usize = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -46,6 +37,15 @@ pub enum SinkError {
     Aborted { reason: String },
     #[error("the transactional producer can do no more: {reason}")]
     Unusable { reason: String },
+}
+
+impl From<Broken> for SinkError {
+    fn from(broken: Broken) -> SinkError {
+        match broken {
+            Broken::Abortable(reason) => SinkError::Aborted { reason },
+            Broken::Fatal(reason) => SinkError::Unusable { reason },
+        }
+    }
 }
 
 /// Why an output was not taken.
@@ -67,74 +67,9 @@ pub struct Origin<'a> {
     pub partition: i32,
 }
 
-/// What the delivery reports leave for the worker.
-struct Ledger {
-    shared: Arc<Shared>,
-    worker: String,
-    in_flight: [AtomicUsize; 2],
-    transactional: bool,
-    /// Refused for their size by the brokers, with their epoch.
-    refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
-    failed: Mutex<Option<(String, String)>>,
-}
-
-impl ClientContext for Ledger {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.shared.metrics.broker_errors.inc();
-        tracing::debug!(%error, reason, "producer");
-    }
-
-    fn stats(&self, stats: Statistics) {
-        let metrics = &self.shared.metrics;
-        let worker = [self.worker.as_str()];
-        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics
-            .producer_queue_messages
-            .with_label_values(&worker)
-            .set(gauge(stats.msg_cnt));
-        metrics
-            .producer_queue_bytes
-            .with_label_values(&worker)
-            .set(gauge(stats.msg_size));
-    }
-}
-
-impl ProducerContext for Ledger {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let done = || self.in_flight[opaque & EPOCH].fetch_sub(1, Ordering::AcqRel);
-        match result {
-            Ok(_) => {
-                self.shared.metrics.outputs_delivered.inc();
-                done();
-            }
-            Err((error, message)) if self.transactional => {
-                lock(&self.failed)
-                    .get_or_insert_with(|| (message.topic().to_owned(), error.to_string()));
-                done();
-            }
-            Err((
-                KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge),
-                message,
-            )) => {
-                // Stays in flight: its second try, or its notice, stands in for it.
-                lock(&self.refused).push_back((message.detach(), opaque));
-            }
-            Err((error, message)) => {
-                lock(&self.failed)
-                    .get_or_insert_with(|| (message.topic().to_owned(), error.to_string()));
-            }
-        }
-    }
-}
-
-pub struct Sink {
-    producer: BaseProducer<Ledger>,
+pub struct Sink<R> {
+    producer: R,
+    ledger: Arc<Ledger>,
     shared: Arc<Shared>,
     /// Prepared headers of events, in the order of [`Kind::ALL`].
     headers: [OwnedHeaders; Kind::ALL.len()],
@@ -142,24 +77,17 @@ pub struct Sink {
     transaction: Option<Transaction>,
 }
 
-impl Sink {
-    pub fn new(shared: &Arc<Shared>, worker: usize) -> Result<Sink, KafkaError> {
-        let config = &shared.config;
-        let transaction = Transaction::of(shared, worker);
-        let client = match &transaction {
-            None => client::producer(&config.kafka),
-            Some(transaction) => transaction.client(config),
-        };
-        let ledger = Ledger {
-            shared: Arc::clone(shared),
-            worker: worker.to_string(),
-            in_flight: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            transactional: transaction.is_some(),
-            refused: Mutex::default(),
-            failed: Mutex::default(),
-        };
+impl<R: Producer> Sink<R> {
+    pub fn new<P>(port: &P, shared: &Arc<Shared>, worker: usize) -> Result<Sink<R>, KafkaError>
+    where
+        P: Port<Producer = R>,
+    {
+        let transaction = Transaction::of(port, shared, worker);
+        let ledger = Arc::new(Ledger::new(shared, transaction.is_some()));
+        let names = transaction.as_ref().map(Transaction::named);
         Ok(Sink {
-            producer: client.create_with_context(ledger)?,
+            producer: port.producer(worker, names, &ledger)?,
+            ledger,
             shared: Arc::clone(shared),
             headers: Kind::ALL.map(|kind| event_headers(shared.config.lane.schema_of(kind), kind)),
             epoch: 0,
@@ -170,7 +98,7 @@ impl Sink {
     /// Hands one output over.
     pub fn send(&mut self, output: &Output<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
         self.begin().map_err(Refusal::Failed)?;
-        if !lock(&self.ledger().refused).is_empty() {
+        if self.ledger.has_refused() {
             return Err(Refusal::Full);
         }
         let topics = &self.shared.config.topics;
@@ -190,7 +118,7 @@ impl Sink {
             value: output.value,
         };
         // In flight from here: it, or the notice that stands in for it.
-        self.ledger().in_flight[self.epoch].fetch_add(1, Ordering::AcqRel);
+        self.ledger.add(self.epoch);
         let result = if self.is_too_large(topic, output, &headers) {
             self.send_notice(&notice, origin, output.offset, self.epoch)
         } else {
@@ -201,21 +129,19 @@ impl Sink {
             };
             match self.producer.send(record.headers(headers)) {
                 Ok(()) => Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
                     Err(Refusal::Full)
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
                     self.send_notice(&notice, origin, output.offset, self.epoch)
                 }
-                Err((error, _)) => Err(self.undeliverable(topic, &error)),
+                Err(error) => Err(self.undeliverable(topic, &error)),
             }
         };
         match (&result, &mut self.transaction) {
             (Ok(()), Some(transaction)) => transaction.took(output),
             (Ok(()), None) => {}
-            (Err(_), _) => {
-                self.ledger().in_flight[self.epoch].fetch_sub(1, Ordering::AcqRel);
-            }
+            (Err(_), _) => self.ledger.done(self.epoch),
         }
         result
     }
@@ -229,37 +155,37 @@ impl Sink {
         if self.transaction.is_none() {
             return SinkError::Undeliverable { topic, reason };
         }
-        match self.producer.client().fatal_error() {
-            Some((_, reason)) => SinkError::Unusable { reason },
+        match self.producer.fatal_error() {
+            Some(reason) => SinkError::Unusable { reason },
             None => SinkError::Aborted {
                 reason: format!("an output for topic '{topic}' cannot be delivered: {reason}"),
             },
         }
     }
 
-    /// Serves delivery reports for up to `timeout`.
-    pub fn poll(&self, timeout: Duration) -> Result<(), SinkError> {
-        self.producer.poll(timeout);
-        // One call serves one batch of reports.
+    /// Serves the reports that are there.
+    pub fn serve(&self) -> Result<(), SinkError> {
+        // One call serves one batch of them.
         let mut before = usize::MAX;
         while self.pending() < before {
             before = self.pending();
-            self.producer.poll(Duration::ZERO);
+            self.producer.serve();
         }
-        let failed = lock(&self.ledger().failed).take();
-        if let Some((topic, reason)) = failed {
+        if let Some((topic, reason)) = self.ledger.take_failed() {
             return Err(self.failure(topic, reason));
         }
         self.retry_refused()
     }
 
+    /// Serves the reports that come within this time.
+    pub async fn serve_for(&self, most: Duration) -> Result<(), SinkError> {
+        self.producer.serve_for(most).await;
+        self.serve()
+    }
+
     /// Outputs that are not yet acknowledged.
     pub fn pending(&self) -> usize {
-        let in_flight = &self.ledger().in_flight;
-        in_flight
-            .iter()
-            .map(|count| count.load(Ordering::Acquire))
-            .sum()
+        self.ledger.of_epoch(0) + self.ledger.of_epoch(EPOCH)
     }
 
     /// Closes the epoch; `None` while the one before is not acknowledged.
@@ -273,16 +199,16 @@ impl Sink {
     }
 
     pub fn acknowledged(&self, mark: Mark) -> bool {
-        self.ledger().in_flight[mark.0].load(Ordering::Acquire) == 0
+        self.ledger.of_epoch(mark.0) == 0
     }
 
     /// The brokers refuse a whole batch where its size is too large for them. So each output of it is
     /// tried once more, alone, and what is refused alone is too large itself.
     fn retry_refused(&self) -> Result<(), SinkError> {
-        if self.producer.in_flight_count() > 0 {
+        if self.producer.in_flight() > 0 {
             return Ok(());
         }
-        let Some((message, opaque)) = lock(&self.ledger().refused).pop_front() else {
+        let Some((message, opaque)) = self.ledger.take_refused() else {
             return Ok(());
         };
         let value = message.payload().unwrap_or_default();
@@ -295,7 +221,7 @@ impl Sink {
                 .headers(headers);
             match self.producer.send(record) {
                 Ok(()) => Ok(()),
-                Err((error, _)) => Err(self.undeliverable(message.topic(), &error)),
+                Err(error) => Err(self.undeliverable(message.topic(), &error)),
             }
         } else {
             let notice = Notice {
@@ -312,7 +238,7 @@ impl Sink {
         match sent {
             Ok(()) => Ok(()),
             Err(Refusal::Full) => {
-                lock(&self.ledger().refused).push_front((message, opaque));
+                self.ledger.put_refused_back(message, opaque);
                 Ok(())
             }
             Err(Refusal::Failed(error)) => Err(error),
@@ -345,15 +271,9 @@ impl Sink {
                 );
                 Ok(())
             }
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                Err(Refusal::Full)
-            }
-            Err((error, _)) => Err(self.undeliverable(topic, &error)),
+            Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => Err(Refusal::Full),
+            Err(error) => Err(self.undeliverable(topic, &error)),
         }
-    }
-
-    fn ledger(&self) -> &Ledger {
-        self.producer.client().context()
     }
 }
 
@@ -414,11 +334,6 @@ fn header(headers: OwnedHeaders, (key, value): (&str, &str)) -> OwnedHeaders {
         key,
         value: Some(value),
     })
-}
-
-/// A poisoned lock means that another thread panicked while it pushed; the data is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -12,14 +12,13 @@
 //!
 //! It refuses to go on with a producer that was fenced: the worker ends, and another begins.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-
 use super::offsets;
+use super::port::{Consumer, Named, Port, ReadFrom, ToCommit};
 use super::sink::{Refusal, SinkError};
-use super::worker::{Worker, WorkerError};
+use super::worker::{Key, Worker, WorkerError};
 use crate::pipeline::lane::Bookmark;
 
 /// Bytes of outputs after which a transaction is ended before its time.
@@ -34,47 +33,50 @@ const GIVE_UP: Duration = Duration::from_secs(120);
 /// Pause where the brokers cannot be asked.
 const RETRY: Duration = Duration::from_millis(500);
 
-impl Worker {
+/// Records of the state that a full queue did not take.
+type Rest = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+impl<P: Port> Worker<P> {
     /// Commits what is due.
-    pub(super) fn commit_if_due(&mut self) -> Result<(), WorkerError> {
+    pub(super) async fn commit_if_due(&mut self) -> Result<(), WorkerError> {
         let interval = self.shared.config.commit.interval;
-        if self.progress.is_due(interval) || self.sink.handed_over() >= LARGE {
-            self.commit_all()?;
+        if self.progress.is_due(interval, self.port.now()) || self.sink.handed_over() >= LARGE {
+            self.commit_all().await?;
         }
         Ok(())
     }
 
     /// Commits all that was read, said and remembered so far.
-    pub(super) fn commit_all(&mut self) -> Result<(), WorkerError> {
-        let began = Instant::now();
+    pub(super) async fn commit_all(&mut self) -> Result<(), WorkerError> {
+        let began = self.port.now();
         self.progress.took(began);
         if !self.sink.is_open() && !self.seats.values().any(|seat| seat.changed) {
             return Ok(());
         }
         self.sink.begin()?;
-        let offsets = self.write_state()?;
+        let offsets = self.write_state().await?;
         while self.sink.pending() > 0 {
-            self.sink.poll(Duration::from_millis(1))?;
+            self.sink.serve_for(Duration::from_millis(1)).await?;
             self.wait_in_order(began)?;
         }
         // Of this moment: the brokers refuse those of a generation that is over.
         let group = self
             .consumer
-            .group_metadata()
+            .membership()
             .ok_or_else(|| SinkError::Aborted {
                 reason: "this consumer is in no group".to_owned(),
             })?;
-        while !self.sink.send_offsets(&offsets, &group, STEP)? {
+        while !self.sink.send_offsets(&offsets, &group, STEP).await? {
             self.wait_in_order(began)?;
         }
-        while !self.sink.commit(STEP)? {
+        while !self.sink.commit(STEP).await? {
             self.wait_in_order(began)?;
         }
         let metrics = &self.shared.metrics;
         metrics.commits.inc();
         metrics
             .commit_seconds
-            .observe(began.elapsed().as_secs_f64());
+            .observe(self.since(began).as_secs_f64());
         for seat in self.seats.values_mut() {
             seat.changed = false;
         }
@@ -84,7 +86,7 @@ impl Worker {
     /// The brokers are waited for, but not past the daemon's end.
     fn wait_in_order(&self, began: Instant) -> Result<(), WorkerError> {
         self.shared.view.turn(self.id);
-        let late = began.elapsed() > self.shared.config.shutdown_deadline;
+        let late = self.since(began) > self.shared.config.shutdown_deadline;
         if late && self.shared.stop.is_set() {
             return Err(WorkerError::Interrupted);
         }
@@ -92,116 +94,141 @@ impl Worker {
     }
 
     /// Hands the changed state over, and gives the offsets that go with it.
-    fn write_state(&mut self) -> Result<TopicPartitionList, WorkerError> {
-        let mut offsets = TopicPartitionList::new();
-        let (sink, metrics) = (&mut self.sink, &self.shared.metrics);
-        for (key, seat) in self.seats.iter_mut().filter(|(_, seat)| seat.changed) {
-            let (Some(next), Some(topic)) = (seat.next, seat.state_topic.clone()) else {
+    async fn write_state(&mut self) -> Result<Vec<ToCommit>, WorkerError> {
+        let mut offsets = Vec::new();
+        let changed = self.seats.iter().filter(|(_, seat)| seat.changed);
+        let keys: Vec<Key> = changed.map(|(key, _)| *key).collect();
+        for key in keys {
+            let Some((topic, next, rest)) = self.write_changes(key)? else {
                 continue;
             };
-            let bookmark = Bookmark {
-                next,
-                now: seat.ticked,
-                writer: sink.id().into(),
-            };
-            let mut result = Ok(());
-            let mut write = |record: &[u8], value: Option<&[u8]>| {
-                if result.is_ok() {
-                    metrics.state_records.inc();
-                    let bytes = record.len() + value.map_or(0, <[u8]>::len);
-                    metrics.state_bytes.inc_by(bytes as u64);
-                    result = loop {
-                        match sink.send_state(&topic, key.1, record, value) {
-                            Err(Refusal::Full) => {}
-                            Err(Refusal::Failed(error)) => break Err(error),
-                            Ok(()) => break Ok(()),
-                        }
-                        if let Err(error) = sink.poll(Duration::from_millis(2)) {
-                            break Err(error);
-                        }
-                    };
-                }
-            };
-            for gone in std::mem::take(&mut seat.stale) {
-                write(&gone, None);
+            for (record, value) in rest {
+                self.write_rest(&topic, key.1, &record, value.as_deref())
+                    .await?;
             }
-            seat.lane.changes(&bookmark, &mut write);
-            result?;
-            let mut entry = offsets.add_partition(&self.topics[key.0].1, key.1);
-            entry.set_offset(Offset::Offset(next))?;
-            entry.set_metadata(offsets::STATE);
+            offsets.push(ToCommit {
+                partition: self.named(key),
+                offset: next,
+                metadata: offsets::STATE.into(),
+            });
         }
         Ok(offsets)
     }
 
+    /// Hands over what changed in one lane, as far as the queue takes it. Gives the topic, where the lane reads
+    /// on, and the rest; `None` where there is nothing to commit of this lane.
+    fn write_changes(&mut self, key: Key) -> Result<Option<(Arc<str>, i64, Rest)>, WorkerError> {
+        let (sink, metrics) = (&mut self.sink, &self.shared.metrics);
+        let Some(seat) = self.seats.get_mut(&key) else {
+            return Ok(None);
+        };
+        let (Some(next), Some(topic)) = (seat.next, seat.state_topic.clone()) else {
+            return Ok(None);
+        };
+        let bookmark = Bookmark {
+            next,
+            now: seat.ticked,
+            writer: sink.id().into(),
+        };
+        let (mut result, mut rest) = (Ok(()), Rest::new());
+        let mut write = |record: &[u8], value: Option<&[u8]>| {
+            metrics.state_records.inc();
+            let bytes = record.len() + value.map_or(0, <[u8]>::len);
+            metrics.state_bytes.inc_by(bytes as u64);
+            if result.is_err() {
+                return;
+            }
+            let sent = match rest.is_empty() {
+                true => sink.send_state(&topic, key.1, record, value),
+                false => Err(Refusal::Full),
+            };
+            match sent {
+                Ok(()) => {}
+                Err(Refusal::Full) => rest.push((record.to_vec(), value.map(<[u8]>::to_vec))),
+                Err(Refusal::Failed(error)) => result = Err(error),
+            }
+        };
+        for gone in std::mem::take(&mut seat.stale) {
+            write(&gone, None);
+        }
+        seat.lane.changes(&bookmark, &mut write);
+        result?;
+        Ok(Some((topic, next, rest)))
+    }
+
+    async fn write_rest(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        record: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), WorkerError> {
+        loop {
+            match self.sink.send_state(topic, partition, record, value) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Full) => self.sink.serve_for(Duration::from_millis(2)).await?,
+                Err(Refusal::Failed(error)) => return Err(error.into()),
+            }
+        }
+    }
+
     /// What was begun is aborted, and all lanes begin again where the last commit left them.
-    pub(super) fn start_over(&mut self, why: &WorkerError) -> Result<(), WorkerError> {
+    pub(super) async fn start_over(&mut self, why: &WorkerError) -> Result<(), WorkerError> {
         tracing::warn!(worker = self.id, %why, "transaction aborted; reading again from the last commit");
-        self.abort()?;
-        self.rewind()
+        self.abort().await?;
+        self.rewind().await
     }
 
     /// Aborts the open transaction, and forgets what came of it.
-    pub(super) fn abort(&mut self) -> Result<(), WorkerError> {
+    pub(super) async fn abort(&mut self) -> Result<(), WorkerError> {
         self.shared.metrics.aborted_transactions.inc();
         self.outputs.clear();
         self.strays.clear();
-        let began = Instant::now();
-        while !self.sink.abort(STEP)? {
+        let began = self.port.now();
+        while !self.sink.abort(STEP).await? {
             self.wait_in_order(began)?;
         }
         Ok(())
     }
 
     /// Makes the lanes anew from what was committed, and has the consumer read on from there.
-    pub(super) fn rewind(&mut self) -> Result<(), WorkerError> {
-        let names = self
-            .seats
-            .values()
-            .map(|seat| (seat.topic.to_string(), seat.partition));
-        let names: Vec<_> = names.collect();
-        let began = Instant::now();
+    pub(super) async fn rewind(&mut self) -> Result<(), WorkerError> {
+        let names: Vec<Named> = self.seats.keys().map(|key| self.named(*key)).collect();
+        let began = self.port.now();
         loop {
-            match self.rewind_to_committed(&names) {
-                Err(WorkerError::Kafka(error)) if began.elapsed() < GIVE_UP => {
+            match self.rewind_to_committed(&names).await {
+                Err(WorkerError::Kafka(error)) if self.since(began) < GIVE_UP => {
                     self.shared.metrics.broker_errors.inc();
                     tracing::warn!(worker = self.id, %error, "reading what was committed; trying again");
                     self.wait_in_order(began)?;
-                    std::thread::sleep(RETRY);
+                    self.port.sleep(RETRY).await;
                 }
                 result => return result,
             }
         }
     }
 
-    fn rewind_to_committed(&mut self, names: &[(String, i32)]) -> Result<(), WorkerError> {
-        let began = Instant::now();
+    async fn rewind_to_committed(&mut self, names: &[Named]) -> Result<(), WorkerError> {
+        let began = self.port.now();
         let seats = loop {
             if let Some(states) = self.states(names)?
-                && let Some(seats) = self.beginnings(names, states)?
+                && let Some(seats) = self.beginnings(names, states).await?
             {
                 break seats;
             }
             self.wait_in_order(began)?;
-            std::thread::sleep(Duration::from_millis(2));
+            self.port.sleep(Duration::from_millis(2)).await;
         };
-        let mut list = TopicPartitionList::with_capacity(seats.len());
-        for (key, _, from) in &seats {
-            list.add_partition_offset(
-                &self.topics[key.0].1,
-                key.1,
-                from.unwrap_or(Offset::Beginning),
-            )?;
-        }
-        let sought = self.consumer.seek_partitions(list, STEP * 5)?;
-        for entry in sought.elements() {
-            entry.error()?;
-        }
+        let begin = seats.iter();
+        let begin: Vec<ReadFrom> = begin
+            .map(|(key, _, from)| (self.named(*key), *from))
+            .collect();
+        self.consumer.seek(&begin, STEP * 5).await?;
         for (key, seat, _) in seats {
             self.take_seat(key, seat);
         }
         // A full queue may have stopped the input when the transaction failed.
-        self.consumer.resume(&self.consumer.assignment()?)?;
+        self.consumer.resume()?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A worker: one thread with one consumer, one producer and the lanes of its partitions.
 //!
-//! Place in the flow: it is the flow. It polls records, gives them to their lane, hands the outputs to
+//! Place in the flow: it is the flow, and all that it has of Kafka and of time comes through a port (port.rs). It polls records, gives them to their lane, hands the outputs to
 //! the sink and commits. What it holds:
 //!
 //! 1. An output is handed over before the offset of its input may be committed (offsets.rs, sink.rs).
@@ -14,24 +14,24 @@
 //! cannot be delivered: then it ends with an error, and what was not committed is read again.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Headers, Message, OwnedMessage};
 
 use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::handover::Doubts;
-use super::rebalance::Group;
+use super::port::{Consumer, Decision, Named, Port};
 use super::restore::Reading;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
-use super::{client, wall_ms};
 use crate::config::Delivery;
+use crate::model::output::Output;
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
 use crate::pipeline::intel::IntelSet;
 use crate::pipeline::lane::RestoreError;
@@ -98,11 +98,12 @@ impl WorkerError {
 /// Topic (its place in `Worker::topics`) and partition.
 pub(super) type Key = (usize, i32);
 
-pub struct Worker {
+pub struct Worker<P: Port> {
     pub(super) id: usize,
+    pub(super) port: P,
     pub(super) shared: Arc<Shared>,
-    pub(super) consumer: Arc<BaseConsumer<Group>>,
-    pub(super) sink: Sink,
+    pub(super) consumer: Rc<P::Consumer>,
+    pub(super) sink: Sink<P::Producer>,
     pub(super) topics: Vec<(Source, Arc<str>)>,
     pub(super) seats: BTreeMap<Key, Seat>,
     pub(super) ends: Ends,
@@ -112,20 +113,20 @@ pub struct Worker {
     pub(super) progress: Progress,
     last_view: Instant,
     brokers_away: bool,
+    /// What could not be carried out yet: next time again.
+    pub(super) postponed: Option<Decision>,
     /// State of lanes that are being taken up.
     pub(super) reading: Option<Reading>,
     /// Since when a topic of the state lacks a partition that the input has.
     pub(super) no_state_since: Option<Instant>,
     pub(super) doubts: Doubts,
     /// Read while the consumer was being stopped.
-    pub(super) strays: VecDeque<rdkafka::message::OwnedMessage>,
+    pub(super) strays: VecDeque<OwnedMessage>,
 }
 
-impl Worker {
-    pub fn new(shared: &Arc<Shared>, id: usize) -> Result<Worker, WorkerError> {
+impl<P: Port> Worker<P> {
+    pub fn new(port: P, shared: &Arc<Shared>, id: usize) -> Result<Worker<P>, WorkerError> {
         let config = &shared.config;
-        let consumer: BaseConsumer<Group> = client::consumer(&config.kafka, config.delivery)
-            .create_with_context(Group::new(shared))?;
         let topics: Vec<(Source, Arc<str>)> = [
             (Source::Audit, &config.topics.audit_in),
             (Source::Flow, &config.topics.flow_in),
@@ -136,8 +137,8 @@ impl Worker {
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
-            consumer: Arc::new(consumer),
-            sink: Sink::new(shared, id)?,
+            consumer: Rc::new(port.consumer()?),
+            sink: Sink::new(&port, shared, id)?,
             topics,
             seats: BTreeMap::new(),
             ends: Ends::default(),
@@ -145,21 +146,20 @@ impl Worker {
             settings: Arc::new(config.lane.clone()),
             outputs: Outputs::new(),
             progress: Progress::default(),
-            last_view: Instant::now(),
+            last_view: port.now(),
             brokers_away: false,
+            postponed: None,
             reading: None,
             no_state_since: None,
             doubts: Doubts::new(),
             strays: VecDeque::new(),
+            port,
         })
     }
 
     /// Turns until it is told to stop, then leaves the group in order.
-    pub fn run(mut self) -> Result<(), WorkerError> {
-        let result = self
-            .begin()
-            .and_then(|()| self.turn_until_stopped())
-            .and_then(|()| self.hand_over_all());
+    pub async fn run(mut self) -> Result<(), WorkerError> {
+        let result = self.live().await;
         for seat in self.seats.values_mut() {
             seat.ungauge(&self.shared.metrics);
             self.shared.metrics.assigned_partitions.dec();
@@ -169,17 +169,28 @@ impl Worker {
         result
     }
 
-    /// First the producer's name, which fences whoever had it; then the group.
-    fn begin(&mut self) -> Result<(), WorkerError> {
-        let mut told = Instant::now();
+    async fn live(&mut self) -> Result<(), WorkerError> {
+        self.begin().await?;
         while !self.shared.stop.is_set() {
-            match self.sink.init(CONNECT) {
+            match self.turn().await {
+                Err(why) if why.is_abortable() => self.start_over(&why).await?,
+                result => result?,
+            }
+        }
+        self.hand_over_all().await
+    }
+
+    /// First the producer's name, which fences whoever had it; then the group.
+    async fn begin(&mut self) -> Result<(), WorkerError> {
+        let mut told = self.port.now();
+        while !self.shared.stop.is_set() {
+            match self.sink.init(CONNECT).await {
                 Ok(true) => break,
                 Ok(false) => self.shared.view.turn(self.id),
                 Err(error) => return Err(WorkerError::NoTransactions(error.to_string())),
             }
-            if told.elapsed() > TELL_EVERY {
-                told = Instant::now();
+            if self.since(told) > TELL_EVERY {
+                told = self.port.now();
                 tracing::warn!(
                     worker = self.id,
                     "waiting for the brokers' coordinator of transactions"
@@ -196,28 +207,32 @@ impl Worker {
         Ok(())
     }
 
-    fn turn_until_stopped(&mut self) -> Result<(), WorkerError> {
-        while !self.shared.stop.is_set() {
-            match self.turn() {
-                Err(why) if why.is_abortable() => self.start_over(&why)?,
-                result => result?,
-            }
-        }
-        Ok(())
+    pub(super) fn since(&self, began: Instant) -> Duration {
+        self.port.now().saturating_duration_since(began)
     }
 
-    fn turn(&mut self) -> Result<(), WorkerError> {
+    pub(super) fn named(&self, (topic, partition): Key) -> Named {
+        (self.topics[topic].1.to_string(), partition)
+    }
+
+    pub(super) fn key(&self, (name, partition): &Named) -> Option<Key> {
+        let mut topics = self.topics.iter();
+        let topic = topics.position(|(_, topic)| **topic == **name)?;
+        Some((topic, *partition))
+    }
+
+    async fn turn(&mut self) -> Result<(), WorkerError> {
         self.shared.view.turn(self.id);
         self.intel = self.shared.intel.load_full();
-        self.rebalance()?;
+        self.rebalance().await?;
         let rules = self.shared.rules.load_full();
         let lanes = self.seats.values_mut().map(|seat| &mut seat.lane);
         lanes.for_each(|lane| lane.follow_rules(&rules));
-        self.intake()?;
-        self.tick()?;
-        self.sink.poll(Duration::ZERO)?;
+        self.intake().await?;
+        self.tick().await?;
+        self.sink.serve()?;
         match self.shared.config.delivery {
-            Delivery::ExactlyOnce => self.commit_if_due()?,
+            Delivery::ExactlyOnce => self.commit_if_due().await?,
             Delivery::AtLeastOnce => self.commit()?,
         }
         self.observe();
@@ -225,28 +240,27 @@ impl Worker {
     }
 
     /// Reads what is there, at most a batch.
-    fn intake(&mut self) -> Result<(), WorkerError> {
-        let consumer = Arc::clone(&self.consumer);
-        let mut nap = NAP;
-        let mut wall = wall_ms();
+    async fn intake(&mut self) -> Result<(), WorkerError> {
+        let consumer = Rc::clone(&self.consumer);
+        let mut wall = self.port.wall_ms();
         for read in 0..BATCH {
             // Before anything newer, or a position would pass them.
             while let Some(stray) = self.strays.pop_front() {
-                self.take(&stray, wall_ms())?;
+                self.take(&stray, wall).await?;
             }
-            match consumer.poll(nap) {
+            let polled = match read {
+                0 => consumer.wait(NAP).await,
+                _ => consumer.poll(),
+            };
+            if read % 64 == 0 {
+                wall = self.port.wall_ms();
+            }
+            match polled {
                 None => break,
-                Some(Ok(message)) => {
-                    if nap > Duration::ZERO || read % 64 == 0 {
-                        wall = wall_ms();
-                    }
-                    self.take(&message, wall)?;
-                }
+                Some(Ok(message)) => self.take(&message, wall).await?,
                 Some(Err(error)) => self.news(error)?,
             }
-            // The wait is only for the first.
-            nap = Duration::ZERO;
-            if self.reading.is_none() && consumer.context().has_decision() {
+            if self.reading.is_none() && consumer.has_decision() {
                 break;
             }
         }
@@ -257,18 +271,19 @@ impl Worker {
     }
 
     /// Gives one record to its lane, and what comes out to the sink.
-    fn take<M: Message>(&mut self, message: &M, wall: i64) -> Result<(), WorkerError> {
-        let Some(topic) = self
-            .topics
-            .iter()
-            .position(|(_, name)| **name == *message.topic())
-        else {
-            return Ok(());
-        };
+    async fn take<M: Message>(&mut self, message: &M, wall: i64) -> Result<(), WorkerError> {
+        match self.step(message, wall) {
+            Some(key) if !self.outputs.is_empty() => self.hand_to_sink(key).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives one record to its lane, where there is one.
+    fn step<M: Message>(&mut self, message: &M, wall: i64) -> Option<Key> {
+        let mut topics = self.topics.iter();
+        let topic = topics.position(|(_, name)| **name == *message.topic())?;
         let key = (topic, message.partition());
-        let Some(seat) = self.seats.get_mut(&key) else {
-            return Ok(());
-        };
+        let seat = self.seats.get_mut(&key)?;
         let header = &self.shared.config.kafka.host_header;
         let host = message
             .headers()
@@ -286,14 +301,11 @@ impl Worker {
         seat.lane.step(now, input, &self.intel, &mut self.outputs);
         seat.read(message.offset(), wall);
         self.ends.record(key.0, key.1);
-        if !self.outputs.is_empty() {
-            self.hand_to_sink(key)?;
-        }
-        Ok(())
+        Some(key)
     }
 
     /// Hands all outputs over. A queue that is full stops the input until there is room.
-    pub(super) fn hand_to_sink(&mut self, key: Key) -> Result<(), WorkerError> {
+    pub(super) async fn hand_to_sink(&mut self, key: Key) -> Result<(), WorkerError> {
         let outputs = std::mem::take(&mut self.outputs);
         let topic = Arc::clone(&self.topics[key.0].1);
         let origin = Origin {
@@ -306,23 +318,10 @@ impl Worker {
                     .into_iter()
                     .for_each(|alert| self.shared.view.alert(alert));
             }
-            let mut full_since = None;
-            loop {
-                match self.sink.send(&output, origin) {
-                    Ok(()) => break,
-                    Err(Refusal::Failed(error)) => return Err(error.into()),
-                    Err(Refusal::Full) => {
-                        let since = *full_since.get_or_insert_with(|| {
-                            self.shared.metrics.backpressure.inc();
-                            Instant::now()
-                        });
-                        self.wait_for_room(since)?;
-                    }
-                }
-            }
-            if full_since.is_some_and(|since| since.elapsed() >= SHORT_WAIT) {
-                let assignment = self.consumer.assignment()?;
-                self.consumer.resume(&assignment)?;
+            match self.sink.send(&output, origin) {
+                Ok(()) => {}
+                Err(Refusal::Full) => self.hand_over_when_there_is_room(&output, origin).await?,
+                Err(Refusal::Failed(error)) => return Err(error.into()),
             }
         }
         self.outputs = outputs;
@@ -330,22 +329,42 @@ impl Worker {
         Ok(())
     }
 
+    async fn hand_over_when_there_is_room(
+        &mut self,
+        output: &Output<'_>,
+        origin: Origin<'_>,
+    ) -> Result<(), WorkerError> {
+        self.shared.metrics.backpressure.inc();
+        let since = self.port.now();
+        loop {
+            self.wait_for_room(since).await?;
+            match self.sink.send(output, origin) {
+                Ok(()) => break,
+                Err(Refusal::Full) => {}
+                Err(Refusal::Failed(error)) => return Err(error.into()),
+            }
+        }
+        if self.since(since) >= SHORT_WAIT {
+            self.consumer.resume()?;
+        }
+        Ok(())
+    }
+
     /// The consumer has to be polled also while it is stopped, or the group takes it for dead.
-    fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
-        let waited = since.elapsed();
+    async fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
+        let waited = self.since(since);
         if self.shared.stop.is_set() && waited > self.shared.config.shutdown_deadline {
             return Err(WorkerError::Interrupted);
         }
         self.shared.view.turn(self.id);
-        self.sink.poll(Duration::from_millis(2))?;
+        self.sink.serve_for(Duration::from_millis(2)).await?;
         if waited < SHORT_WAIT {
             return Ok(());
         }
-        let assignment = self.consumer.assignment()?;
-        self.consumer.pause(&assignment)?;
-        let consumer = Arc::clone(&self.consumer);
-        match consumer.poll(Duration::from_millis(10)) {
-            Some(Ok(message)) => self.strays.push_back(message.detach()),
+        self.consumer.pause()?;
+        let consumer = Rc::clone(&self.consumer);
+        match consumer.wait(Duration::from_millis(10)).await {
+            Some(Ok(message)) => self.strays.push_back(P::Consumer::keep(message)),
             Some(Err(error)) => self.news(error)?,
             None => {}
         }
@@ -354,7 +373,7 @@ impl Worker {
 
     /// What the client reports between records. Mostly news, not failures: brokers go and come back.
     fn news(&mut self, error: KafkaError) -> Result<(), WorkerError> {
-        let wall = wall_ms();
+        let wall = self.port.wall_ms();
         match error {
             KafkaError::PartitionEOF(partition) => {
                 self.ends.eof(partition);
@@ -396,8 +415,8 @@ impl Worker {
     }
 
     /// Lets time pass in the lanes that have read all there is.
-    fn tick(&mut self) -> Result<(), WorkerError> {
-        let wall = wall_ms();
+    async fn tick(&mut self) -> Result<(), WorkerError> {
+        let wall = self.port.wall_ms();
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         for key in keys {
             let Some(seat) = self.seats.get_mut(&key) else {
@@ -415,7 +434,7 @@ impl Worker {
                 seat.lane.tick(now, &self.intel, &mut self.outputs);
                 if !self.outputs.is_empty() {
                     seat.changed = true;
-                    self.hand_to_sink(key)?;
+                    self.hand_to_sink(key).await?;
                 }
             }
         }
@@ -423,18 +442,18 @@ impl Worker {
     }
 
     /// One lane leaves: what is whole goes out.
-    pub(super) fn leave(&mut self, key: Key) -> Result<(), WorkerError> {
+    pub(super) async fn leave(&mut self, key: Key) -> Result<(), WorkerError> {
         if let Some(seat) = self.seats.get_mut(&key) {
             seat.lane.leave(&self.intel, &mut self.outputs);
             seat.count(&self.shared.metrics);
         }
-        self.hand_to_sink(key)
+        self.hand_to_sink(key).await
     }
 
     /// Metrics and the live view.
     fn observe(&mut self) {
-        let wall = wall_ms();
-        if let Some(stats) = self.consumer.context().stats() {
+        let wall = self.port.wall_ms();
+        if let Some(stats) = self.consumer.statistics() {
             let mut queued = (0, 0);
             for (key, seat) in &mut self.seats {
                 if let Some(at_end) = seat.statistics(&stats, wall) {
@@ -467,8 +486,8 @@ impl Worker {
                 tracing::info!(worker = self.id, "the brokers are back");
             }
         }
-        if self.last_view.elapsed() >= VIEW_EVERY {
-            self.last_view = Instant::now();
+        if self.since(self.last_view) >= VIEW_EVERY {
+            self.last_view = self.port.now();
             for seat in self.seats.values_mut() {
                 seat.gauge(&self.shared.metrics, wall);
                 let name = (seat.topic.to_string(), seat.partition);
@@ -480,8 +499,8 @@ impl Worker {
 
 /// However it ends, also by a panic: the consumer's close must not wait for an answer of the loop that
 /// is gone. Fields drop in their order: the consumer leaves the group, then the producer goes.
-impl Drop for Worker {
+impl<P: Port> Drop for Worker<P> {
     fn drop(&mut self) {
-        self.consumer.context().close();
+        self.consumer.close();
     }
 }

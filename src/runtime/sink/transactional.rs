@@ -1,28 +1,21 @@
 //! The sink's transactions: what is handed over counts when its transaction is committed.
 //!
-//! Place in the flow: under the sink, driven by the worker (transaction.rs), which decides when. What
-//! the client says of a transaction is one of: done; call again; abort; this producer can do no more. It
-//! refuses to wait: each call has its time, and is made again after others had theirs.
+//! Place in the flow: under the sink, driven by the worker (transaction.rs), which decides when. It
+//! refuses to wait long: each call has its time, and is made again after others had theirs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, PurgeConfig};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::producer::BaseRecord;
 
-use super::{Refusal, Sink, SinkError, lock};
-use crate::config::{Config, Delivery};
+use super::{Refusal, Sink, SinkError};
+use crate::config::Delivery;
 use crate::model::output::Output;
-use crate::runtime::{Shared, client};
-
-/// One try to abort: the client waits for reports that only our polling serves.
-const ABORT: Duration = Duration::from_millis(100);
+use crate::runtime::Shared;
+use crate::runtime::port::{Port, Producer, ToCommit, Transactional};
 
 /// The transaction that outputs are in.
 pub(super) struct Transaction {
@@ -37,20 +30,25 @@ pub(super) struct Transaction {
 
 impl Transaction {
     /// None where delivery is at least once.
-    pub(super) fn of(shared: &Arc<Shared>, worker: usize) -> Option<Transaction> {
-        let config = &shared.config;
-        (config.delivery == Delivery::ExactlyOnce).then(|| Transaction {
-            id: client::transactional_id(&config.kafka, worker),
+    pub(super) fn of<P: Port>(
+        port: &P,
+        shared: &Arc<Shared>,
+        worker: usize,
+    ) -> Option<Transaction> {
+        (shared.config.delivery == Delivery::ExactlyOnce).then(|| Transaction {
+            id: port.transactional_id(worker),
             is_open: false,
             bytes: 0,
             most_bytes: shared.most_bytes.get().cloned().unwrap_or_default(),
         })
     }
 
-    pub(super) fn client(&self, config: &Config) -> ClientConfig {
+    pub(super) fn named(&self) -> Transactional<'_> {
         let smallest = self.most_bytes.values().min().copied();
-        let batch = smallest.unwrap_or(usize::MAX);
-        client::transactional(&config.kafka, &self.id, config.commit.interval, batch)
+        Transactional {
+            id: &self.id,
+            batch_bytes: smallest.unwrap_or(usize::MAX),
+        }
     }
 
     /// An output was handed over.
@@ -59,7 +57,7 @@ impl Transaction {
     }
 }
 
-impl Sink {
+impl<R: Producer> Sink<R> {
     /// A topic refuses a larger record, and with it all of the transaction. What the client adds to a
     /// record, and a batch of one, is less than what is reckoned here.
     pub(super) fn is_too_large(
@@ -96,14 +94,13 @@ impl Sink {
             Some(value) => record.payload(value),
             None => record,
         };
-        let in_flight = &self.ledger().in_flight[self.epoch];
-        in_flight.fetch_add(1, Ordering::AcqRel);
+        self.ledger.add(self.epoch);
         let refusal = match self.producer.send(record) {
             Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => Refusal::Full,
-            Err((error, _)) => self.undeliverable(topic, &error),
+            Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => Refusal::Full,
+            Err(error) => self.undeliverable(topic, &error),
         };
-        in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.ledger.done(self.epoch);
         Err(refusal)
     }
 
@@ -128,9 +125,9 @@ impl Sink {
     }
 
     /// Makes the producer's name its own: whoever had it is fenced. False: to be called again.
-    pub fn init(&self, timeout: Duration) -> Result<bool, SinkError> {
+    pub async fn init(&self, most: Duration) -> Result<bool, SinkError> {
         match self.transaction {
-            Some(_) => step(self.producer.init_transactions(timeout)),
+            Some(_) => Ok(self.producer.init(most).await?),
             None => Ok(true),
         }
     }
@@ -140,7 +137,7 @@ impl Sink {
         let Some(transaction) = self.transaction.as_mut().filter(|t| !t.is_open) else {
             return Ok(());
         };
-        match step(self.producer.begin_transaction())? {
+        match self.producer.begin()? {
             true => {
                 transaction.is_open = true;
                 transaction.bytes = 0;
@@ -153,42 +150,39 @@ impl Sink {
     }
 
     /// Puts input offsets into the transaction. False: to be called again, with the same.
-    pub fn send_offsets(
+    pub async fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
-        timeout: Duration,
+        offsets: &[ToCommit],
+        of: &R::Membership,
+        most: Duration,
     ) -> Result<bool, SinkError> {
-        if offsets.count() == 0 {
+        if offsets.is_empty() {
             return Ok(true);
         }
-        step(
-            self.producer
-                .send_offsets_to_transaction(offsets, group, timeout),
-        )
+        Ok(self.producer.send_offsets(offsets, of, most).await?)
     }
 
     /// Commits the transaction. False: to be called again.
-    pub fn commit(&mut self, timeout: Duration) -> Result<bool, SinkError> {
-        let done = step(self.producer.commit_transaction(timeout))?;
+    pub async fn commit(&mut self, most: Duration) -> Result<bool, SinkError> {
+        let done = self.producer.commit(most).await?;
         self.ended(done);
         Ok(done)
     }
 
     /// Aborts the transaction, where one is open. False: to be called again.
-    pub fn abort(&mut self, timeout: Duration) -> Result<bool, SinkError> {
+    pub async fn abort(&mut self, most: Duration) -> Result<bool, SinkError> {
         if !self.is_open() {
             return Ok(true);
         }
         // What is in the queue is not sent any more, and its reports have to be served.
-        self.producer.purge(PurgeConfig::default().queue());
-        self.producer.poll(Duration::from_millis(10));
-        let done = step(self.producer.abort_transaction(timeout.min(ABORT)))?;
+        self.producer.purge();
+        self.producer.serve_for(Duration::from_millis(10)).await;
+        let done = self.producer.abort(most).await?;
         if done {
-            while self.pending() > 0 && self.producer.in_flight_count() > 0 {
-                self.producer.poll(Duration::from_millis(1));
+            while self.pending() > 0 && self.producer.in_flight() > 0 {
+                self.producer.serve_for(Duration::from_millis(1)).await;
             }
-            lock(&self.ledger().failed).take();
+            self.ledger.take_failed();
         }
         self.ended(done);
         Ok(done)
@@ -199,29 +193,5 @@ impl Sink {
             transaction.is_open = false;
             transaction.bytes = 0;
         }
-    }
-}
-
-/// What the client's word on a transaction means: done, or call again, or an error.
-fn step(result: Result<(), KafkaError>) -> Result<bool, SinkError> {
-    match result {
-        Ok(()) => Ok(true),
-        // The client's own flush ran out of time.
-        Err(KafkaError::Flush(_)) => Ok(false),
-        Err(KafkaError::Transaction(error)) => {
-            let reason = format!("{} ({})", error.string(), error.name());
-            if error.is_fatal() {
-                Err(SinkError::Unusable { reason })
-            } else if error.txn_requires_abort() {
-                Err(SinkError::Aborted { reason })
-            } else if error.is_retriable() {
-                Ok(false)
-            } else {
-                Err(SinkError::Unusable { reason })
-            }
-        }
-        Err(error) => Err(SinkError::Unusable {
-            reason: error.to_string(),
-        }),
     }
 }

@@ -1,0 +1,97 @@
+//! The ledger: which outputs are on their way, and which of them did not arrive.
+//!
+//! Place in the flow: between the producer, which reports to it, and the sink, which asks it. Two epochs are
+//! alive at a time: the one that outputs are counted in, and the one closed by the last mark. An output
+//! carries its epoch through the client, so reports may come in any order. It refuses to say what a failure
+//! means.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
+
+use super::{Shared, lock};
+
+/// Flags of an output's number; its lowest bit is the epoch.
+pub(super) const EPOCH: usize = 1;
+pub(super) const ALONE: usize = 2;
+
+pub struct Ledger {
+    shared: Arc<Shared>,
+    in_flight: [AtomicUsize; 2],
+    transactional: bool,
+    /// Refused for their size by the brokers, with their number.
+    refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
+    /// Topic and reason of the first that failed.
+    failed: Mutex<Option<(String, String)>>,
+}
+
+impl Ledger {
+    pub(super) fn new(shared: &Arc<Shared>, transactional: bool) -> Ledger {
+        Ledger {
+            shared: Arc::clone(shared),
+            in_flight: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            transactional,
+            refused: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Report: the brokers have it.
+    pub fn delivered(&self, number: usize) {
+        self.shared.metrics.outputs_delivered.inc();
+        self.done(number);
+    }
+
+    /// Report: the brokers do not have it.
+    pub fn failed(
+        &self,
+        number: usize,
+        topic: &str,
+        error: &KafkaError,
+        message: impl FnOnce() -> OwnedMessage,
+    ) {
+        let too_large = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
+        if *error == too_large && !self.transactional {
+            // Stays in flight: its second try, or its notice, stands in for it.
+            lock(&self.refused).push_back((message(), number));
+            return;
+        }
+        lock(&self.failed).get_or_insert_with(|| (topic.to_owned(), error.to_string()));
+        if self.transactional {
+            self.done(number);
+        }
+    }
+
+    /// One more is on its way.
+    pub(super) fn add(&self, number: usize) {
+        self.in_flight[number & EPOCH].fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn done(&self, number: usize) {
+        self.in_flight[number & EPOCH].fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Outputs of an epoch that are not yet acknowledged.
+    pub(super) fn of_epoch(&self, epoch: usize) -> usize {
+        self.in_flight[epoch].load(Ordering::Acquire)
+    }
+
+    pub(super) fn take_failed(&self) -> Option<(String, String)> {
+        lock(&self.failed).take()
+    }
+
+    pub(super) fn has_refused(&self) -> bool {
+        !lock(&self.refused).is_empty()
+    }
+
+    pub(super) fn take_refused(&self) -> Option<(OwnedMessage, usize)> {
+        lock(&self.refused).pop_front()
+    }
+
+    pub(super) fn put_refused_back(&self, message: OwnedMessage, number: usize) {
+        lock(&self.refused).push_front((message, number));
+    }
+}

@@ -1,0 +1,327 @@
+//! The real port: librdkafka's clients, and this machine's clocks and threads.
+//!
+//! Place in the flow: under the worker, in the place of port.rs's traits. What is peculiar about the client is
+//! known here and nowhere else. It refuses to decide anything, and to return before a wait is over: each
+//! future is done when it is first polled.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+use rdkafka::{consumer::Consumer as _, producer::BaseProducer, producer::Producer as _};
+
+use super::ledger::Ledger;
+use super::port::{
+    Committed, Consumer, Decision, Isolation, Named, Polled, Port, ReadFrom, Reader, StateRecord,
+    ToCommit, Transactional, finish,
+};
+use super::rebalance::{Group, answer_assigned, answer_revoked};
+use super::{Shared, client};
+
+mod producer;
+
+use producer::{LiveProducer, Reports};
+
+#[derive(Clone)]
+pub struct Live {
+    shared: Arc<Shared>,
+}
+
+impl Live {
+    pub fn new(shared: &Arc<Shared>) -> Live {
+        Live {
+            shared: Arc::clone(shared),
+        }
+    }
+}
+
+impl Port for Live {
+    type Membership = ConsumerGroupMetadata;
+    type Consumer = LiveConsumer;
+    type Producer = LiveProducer;
+    type Reader = LiveReader;
+
+    fn consumer(&self) -> Result<LiveConsumer, KafkaError> {
+        let config = &self.shared.config;
+        let client = client::consumer(&config.kafka, config.delivery);
+        let consumer = client.create_with_context(Group::new(&self.shared))?;
+        Ok(LiveConsumer(Arc::new(consumer)))
+    }
+
+    fn producer(
+        &self,
+        worker: usize,
+        transactional: Option<Transactional<'_>>,
+        ledger: &Arc<Ledger>,
+    ) -> Result<LiveProducer, KafkaError> {
+        let config = &self.shared.config;
+        let client = match transactional {
+            None => client::producer(&config.kafka),
+            Some(transactional) => {
+                client::transactional(&config.kafka, transactional, config.commit.interval)
+            }
+        };
+        let reports = Reports::new(&self.shared, worker, ledger);
+        client.create_with_context(reports).map(LiveProducer)
+    }
+
+    fn reader(&self) -> Result<LiveReader, KafkaError> {
+        let kafka = &self.shared.config.kafka;
+        let reader = |isolation| client::reader(kafka, isolation).create_with_context(Silent);
+        Ok(LiveReader {
+            shared: Arc::clone(&self.shared),
+            committed: reader(client::READ_COMMITTED)?,
+            all: reader(client::READ_UNCOMMITTED)?,
+        })
+    }
+
+    fn transactional_id(&self, worker: usize) -> String {
+        let (pid, now) = (std::process::id(), self.wall_ms());
+        format!(
+            "{}-{pid:x}-{now:x}-{worker}",
+            self.shared.config.kafka.group
+        )
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
+    }
+
+    async fn sleep(&self, time: Duration) {
+        thread::sleep(time);
+    }
+
+    fn beside(
+        &self,
+        name: &str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let thread = thread::Builder::new().name(name.to_owned());
+        thread.spawn(move || finish(work)).map(drop)
+    }
+}
+
+/// The last one that holds the client closes it, which it allows from any thread.
+pub struct LiveConsumer(Arc<BaseConsumer<Group>>);
+
+impl Consumer for LiveConsumer {
+    type Membership = ConsumerGroupMetadata;
+    type Message<'c> = BorrowedMessage<'c>;
+
+    fn subscribe(&self, topics: &[&str]) -> Result<(), KafkaError> {
+        self.0.subscribe(topics)
+    }
+
+    fn poll(&self) -> Polled<BorrowedMessage<'_>> {
+        self.0.poll(Duration::ZERO)
+    }
+
+    async fn wait(&self, most: Duration) -> Polled<BorrowedMessage<'_>> {
+        self.0.poll(most)
+    }
+
+    fn keep(message: BorrowedMessage<'_>) -> OwnedMessage {
+        message.detach()
+    }
+
+    fn decision(&self) -> Option<Decision> {
+        self.0.context().decision()
+    }
+
+    fn has_decision(&self) -> bool {
+        self.0.context().has_decision()
+    }
+
+    fn take_up(&self, partitions: &[ReadFrom]) -> Result<(), KafkaError> {
+        answer_assigned(&self.0, &list_of(partitions, Offset::Invalid)?)
+    }
+
+    fn give_up(&self, partitions: &[Named]) -> Result<(), KafkaError> {
+        answer_revoked(&self.0, &list(partitions))
+    }
+
+    fn pause(&self) -> Result<(), KafkaError> {
+        self.0.pause(&self.0.assignment()?)
+    }
+
+    fn resume(&self) -> Result<(), KafkaError> {
+        self.0.resume(&self.0.assignment()?)
+    }
+
+    async fn seek(&self, to: &[ReadFrom], most: Duration) -> Result<(), KafkaError> {
+        let sought = self
+            .0
+            .seek_partitions(list_of(to, Offset::Beginning)?, most)?;
+        sought.elements().iter().try_for_each(|entry| entry.error())
+    }
+
+    async fn committed(
+        &self,
+        partitions: &[Named],
+        most: Duration,
+    ) -> Result<Vec<Committed>, KafkaError> {
+        let all = self.0.committed_offsets(list(partitions), most)?;
+        let committed = |entry: &TopicPartitionListElem<'_>| {
+            entry.error()?;
+            Ok(Committed {
+                partition: (entry.topic().to_owned(), entry.partition()),
+                offset: match entry.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                },
+                metadata: metadata(entry),
+            })
+        };
+        all.elements().iter().map(committed).collect()
+    }
+
+    async fn watermarks(
+        &self,
+        (topic, partition): &Named,
+        most: Duration,
+    ) -> Result<(i64, i64), KafkaError> {
+        self.0.fetch_watermarks(topic, *partition, most)
+    }
+
+    fn membership(&self) -> Option<ConsumerGroupMetadata> {
+        self.0.group_metadata()
+    }
+
+    /// The client reports only a commit that is waited for, and the worker must not wait: a thread does.
+    fn commit(&self, offsets: Vec<ToCommit>) -> io::Result<()> {
+        let consumer = Arc::clone(&self.0);
+        let ask = move || {
+            let commit = |list| consumer.commit(&list, CommitMode::Sync);
+            let result = offsets_of(&offsets).and_then(commit);
+            consumer.context().commit_ended(result);
+        };
+        let thread = thread::Builder::new().name("commit".into());
+        thread.spawn(ask).map(drop)
+    }
+
+    fn commit_ended(&self) -> Option<Result<(), String>> {
+        self.0.context().commit_result()
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        self.0.context().stats()
+    }
+
+    fn close(&self) {
+        self.0.context().close();
+    }
+}
+
+pub struct LiveReader {
+    shared: Arc<Shared>,
+    committed: BaseConsumer<Silent>,
+    all: BaseConsumer<Silent>,
+}
+
+impl Reader for LiveReader {
+    async fn watermarks(
+        &self,
+        isolation: Isolation,
+        (topic, partition): &Named,
+        most: Duration,
+    ) -> Result<(i64, i64), KafkaError> {
+        let client = match isolation {
+            Isolation::Committed => &self.committed,
+            Isolation::All => &self.all,
+        };
+        client.fetch_watermarks(topic, *partition, most)
+    }
+
+    fn read(&self, partition: Option<&Named>) -> Result<(), KafkaError> {
+        let Some((topic, partition)) = partition else {
+            return self.committed.unassign();
+        };
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, *partition, Offset::Beginning)?;
+        self.committed.assign(&list)
+    }
+
+    async fn wait(&self, most: Duration) -> Polled<StateRecord> {
+        let record = |message: BorrowedMessage<'_>| StateRecord {
+            offset: message.offset(),
+            key: message.key().unwrap_or_default().to_vec(),
+            value: message.payload().map(<[u8]>::to_vec),
+        };
+        self.committed.poll(most).map(|polled| polled.map(record))
+    }
+
+    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
+        let config = &self.shared.config;
+        let owner = Transactional {
+            id,
+            batch_bytes: usize::MAX,
+        };
+        let client = client::transactional(&config.kafka, owner, config.commit.interval);
+        let producer: BaseProducer = client.create()?;
+        producer.init_transactions(most)
+    }
+}
+
+/// What goes wrong comes back as an error, and is told by who asked.
+pub struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "reading state");
+    }
+}
+
+impl ConsumerContext for Silent {}
+
+fn list(partitions: &[Named]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (topic, partition) in partitions {
+        list.add_partition(topic, *partition);
+    }
+    list
+}
+
+/// `first`: what the client calls the first record there is.
+fn list_of(partitions: &[ReadFrom], first: Offset) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for ((topic, partition), from) in partitions {
+        let from = from.map_or(first, Offset::Offset);
+        list.add_partition(topic, *partition).set_offset(from)?;
+    }
+    Ok(list)
+}
+
+fn offsets_of(offsets: &[ToCommit]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for offset in offsets {
+        let mut entry = list.add_partition(&offset.partition.0, offset.partition.1);
+        entry.set_offset(Offset::Offset(offset.offset))?;
+        entry.set_metadata(&*offset.metadata);
+    }
+    Ok(list)
+}
+
+/// The client's accessor panics on bytes that are not UTF-8.
+fn metadata(entry: &TopicPartitionListElem<'_>) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(|| entry.metadata().to_owned())).ok()
+}
