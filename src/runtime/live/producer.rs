@@ -36,8 +36,12 @@ impl Producer for LiveProducer {
         self.0.poll(Duration::ZERO);
     }
 
+    /// The client rounds the time that is left down to whole milliseconds: with less than one it would ask again
+    /// and again, without pause, until that is over.
     async fn serve_for(&self, most: Duration) {
-        self.0.poll(most);
+        self.serve();
+        std::thread::sleep(most);
+        self.serve();
     }
 
     fn in_flight(&self) -> usize {
