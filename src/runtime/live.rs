@@ -259,7 +259,6 @@ impl Reader for LiveReader {
 
     async fn wait(&self, most: Duration) -> Polled<StateRecord> {
         let record = |message: BorrowedMessage<'_>| StateRecord {
-            offset: message.offset(),
             key: message.key().unwrap_or_default().to_vec(),
             value: message.payload().map(<[u8]>::to_vec),
         };

@@ -88,7 +88,6 @@ pub type Polled<M> = Option<Result<M, KafkaError>>;
 
 /// One record of the state.
 pub struct StateRecord {
-    pub offset: i64,
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
 }

@@ -206,9 +206,9 @@ impl<P: Port> StateReader<P> {
         let (mut told, mut heard) = (self.port.now(), self.port.now());
         loop {
             match self.reader.wait(Duration::from_millis(100)).await {
-                // Written since: by another owner, if this one is none any more.
-                Some(Ok(record)) if record.offset >= high => return Ok((pairs, records)),
-                Some(Ok(StateRecord { key, value, .. })) => {
+                // Also what was written since, by another owner if this one is none any more: compaction may have
+                // taken for it what stood before.
+                Some(Ok(StateRecord { key, value })) => {
                     heard = self.port.now();
                     records += 1;
                     self.shared.metrics.restored_records.inc();

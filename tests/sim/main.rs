@@ -127,6 +127,14 @@ fn what_is_committed_is_what_replay_says() {
     hold(seeds(), |seed| plan(seed, None));
 }
 
+/// A worker whose partitions were another's by now read their state once more; what it had not come to yet was
+/// compacted, for what the new owner had written behind the place where it meant to stop; and it took the rest
+/// for damaged.
+#[test]
+fn state_that_is_compacted_while_it_is_read() {
+    hold(1529..1530, |seed| plan(seed, None));
+}
+
 #[test]
 fn at_least_once_loses_no_event() {
     hold(0..40, |seed| Plan {

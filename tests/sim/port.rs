@@ -520,7 +520,6 @@ impl SimulatedReader {
             Ok((offset, record)) => {
                 *at = offset + 1;
                 Some(Ok(StateRecord {
-                    offset,
                     key: record.key.clone(),
                     value: record.value.clone(),
                 }))

@@ -24,7 +24,7 @@ use crate::port::{BEGIN, Simulated};
 use crate::script::{self, INPUT, STATE, Script, Told};
 
 /// Milliseconds without disasters after which all must have been told.
-const HEALED: i64 = 1_500_000;
+const HEALED: i64 = 2_500_000;
 /// Lines are fed in one step of so many.
 const FEEDS: u64 = 10;
 /// Milliseconds that pass in one of them: less than a leader may be unheard.
