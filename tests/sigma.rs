@@ -17,6 +17,8 @@ use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::Lane;
 use trailhound::runtime::rules;
 
+#[path = "sigma/files.rs"]
+mod files;
 #[path = "sigma/engine.rs"]
 mod engine;
 
