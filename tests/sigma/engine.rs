@@ -167,6 +167,7 @@ fn start<'p>() -> Process<'p> {
         session: Some(5),
         origin: Origin::None,
         ancestors: &[],
+        new_pattern: None,
         tty: None,
         keys: &[b"exec"],
         labels: &[],

@@ -67,6 +67,8 @@ pub struct Processes {
     pub nodes: Tracked<u32, Node, HashMap<u32, Node, FixedState>>,
     pub cursor: Cursor,
     pub lives: u32,
+    /// Processes that were let go because the bound was reached.
+    pub dropped: u64,
 }
 
 /// What of the program is known.
@@ -337,6 +339,7 @@ impl Processes {
         let mut ranked: Vec<(u8, u64, u32)> = ranked.collect();
         let many = many.min(ranked.len());
         ranked.select_nth_unstable(many - 1);
+        self.dropped += many as u64;
         for (.., pid) in &ranked[..many] {
             self.nodes.remove(pid);
         }
