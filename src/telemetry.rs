@@ -9,6 +9,7 @@ use prometheus::{
     TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
+use crate::model::alert::Suppressed;
 use crate::model::{Kind, Reject};
 
 /// Declares the struct and its registration together, so that neither can lack what the other has.
@@ -72,6 +73,12 @@ metrics! {
     rejects: IntCounterVec = "rejects_total" ["reason"];
     /// Sessions, sources and hosts that were forgotten because a bound was reached.
     forgotten: IntCounter = "forgotten_total";
+    /// Processes that were forgotten because a bound was reached: what they start later names no parent.
+    forgotten_processes: IntCounter = "forgotten_processes_total";
+    /// Signs that weighed nothing in a story, by the reason.
+    suppressed_signs: IntCounterVec = "suppressed_signs_total" ["reason"];
+    /// Rules that events matched.
+    rule_matches: IntCounter = "rule_matches_total";
     /// Indicators found in events.
     indicator_hits: IntCounter = "indicator_hits_total";
     /// Indicators in use.
@@ -144,6 +151,9 @@ impl Metrics {
         }
         for reject in Reject::ALL {
             self.rejects.with_label_values(&[reject.as_str()]);
+        }
+        for reason in Suppressed::ALL {
+            self.suppressed_signs.with_label_values(&[reason.as_str()]);
         }
         for event in ["assigned", "revoked", "lost"] {
             self.rebalances.with_label_values(&[event]);

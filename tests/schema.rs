@@ -13,6 +13,7 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use trailhound::model::output::OutputKind;
 use trailhound::model::select::{Selection, Selector};
+use trailhound::model::settings::Rarity;
 use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
 use trailhound::pipeline::intel::{Builder, IntelSet};
 use trailhound::pipeline::lane::Lane;
@@ -72,6 +73,7 @@ fn documents(source: Source, text: &[u8], intel: &IntelSet) -> Vec<Value> {
         kinds: Kind::ALL.into_iter().collect(),
         default_host: Some("host01".to_owned()),
         tell_gaps: true,
+        rarity: Some(Rarity { learning_ms: 0 }),
         selection: Selection {
             labels: vec![Selector {
                 name: "everything".into(),

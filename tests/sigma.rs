@@ -17,6 +17,11 @@ use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::Lane;
 use trailhound::runtime::rules;
 
+#[path = "sigma/files.rs"]
+mod files;
+#[path = "sigma/engine.rs"]
+mod engine;
+
 fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("TRAILHOUND_SHARED").map_or(beside, PathBuf::from);

@@ -13,6 +13,7 @@ use super::{Failure, run};
 use crate::config::{Beside, Config, shown};
 use crate::model::Kind;
 use crate::model::select::{Pattern, Selector};
+use crate::model::settings::Verdict;
 use crate::runtime::rules;
 use crate::runtime::topics;
 
@@ -98,6 +99,28 @@ fn connect(config: &Config, file: &str) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+fn describe_verdict(all: &mut Lines, verdict: &Verdict) {
+    let silence = Duration::from_millis(verdict.silence_ms.unsigned_abs());
+    let points = &verdict.points;
+    all.section("verdict");
+    all.put("high", verdict.high);
+    all.put("critical", verdict.critical);
+    all.put("tactics", verdict.tactics);
+    all.put("silence", quoted(&shown(silence)));
+    for (key, points) in [
+        ("informational_points", points.informational),
+        ("low_points", points.low),
+        ("medium_points", points.medium),
+        ("high_points", points.high),
+        ("critical_points", points.critical),
+        ("indicator_points", points.indicator),
+        ("guessed_points", points.guessed),
+        ("outside_points", points.outside),
+    ] {
+        all.put(key, points);
+    }
 }
 
 /// The configuration as TOML that reads back the same, but for the secrets.
@@ -187,6 +210,7 @@ fn describe(config: &Config) -> String {
         ("sessions_per_host", limits.sessions_per_host),
         ("processes_per_host", limits.processes_per_host),
         ("sources_per_host", limits.sources_per_host),
+        ("patterns_per_host", limits.patterns_per_host),
         ("hosts", limits.hosts),
     ];
     for (key, bound) in bounds {
@@ -197,6 +221,11 @@ fn describe(config: &Config) -> String {
     all.put("event", millis(lane.waits.event_ms));
     all.put("settle", millis(lane.waits.settle_ms));
     all.put("logon", millis(lane.waits.logon_ms));
+    describe_verdict(&mut all, &lane.verdict);
+    all.section("rarity");
+    let learning = lane.rarity.as_ref();
+    let learning = learning.map_or("false".to_owned(), |rarity| millis(rarity.learning_ms));
+    all.put("learning", learning);
     all.section("guessing");
     all.put("failures", lane.guessing.failures);
     all.put("window", millis(lane.guessing.window_ms));

@@ -16,7 +16,7 @@ use super::written::{self, Written};
 use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Rules, Secret, Topics};
 use crate::model::envelope::{Envelope, Form};
 use crate::model::schema::Schemas;
-use crate::model::settings::{Guessing, Limits, Verdict, Waits};
+use crate::model::settings::{Guessing, Limits, Points, Rarity, Verdict, Waits};
 use crate::model::{Kind, Settings};
 
 /// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
@@ -77,7 +77,8 @@ pub(super) fn check(
             limits: check.limits(&written.limits),
             waits: check.waits(&written.waits),
             guessing: check.guessing(&written.guessing),
-            verdict: Verdict::default(),
+            verdict: check.verdict(&written.verdict),
+            rarity: check.rarity(&written.rarity),
             internal_networks: written.flow.internal_networks,
             default_host: None,
             selection: super::select::read(&mut check.reader),
@@ -374,6 +375,11 @@ impl Check<'_> {
                 written.sources_per_host,
                 1..=MOST,
             ),
+            patterns_per_host: self.count(
+                "limits.patterns_per_host",
+                written.patterns_per_host,
+                1..=MOST,
+            ),
             hosts: self.count("limits.hosts", written.hosts, 1..=MOST),
         }
     }
@@ -402,6 +408,38 @@ impl Check<'_> {
             line: written.line.0,
             host: written.host.0,
         }
+    }
+
+    fn verdict(&mut self, written: &written::Verdict) -> Verdict {
+        const MOST: u64 = 10_000;
+        let high = self.number("verdict.high", written.high, 1..=MOST);
+        let mut points = |path, points| self.number(path, points, 0..=1_000) as u32;
+        let points = Points {
+            informational: points("verdict.informational_points", written.informational_points),
+            low: points("verdict.low_points", written.low_points),
+            medium: points("verdict.medium_points", written.medium_points),
+            high: points("verdict.high_points", written.high_points),
+            critical: points("verdict.critical_points", written.critical_points),
+            indicator: points("verdict.indicator_points", written.indicator_points),
+            guessed: points("verdict.guessed_points", written.guessed_points),
+            outside: points("verdict.outside_points", written.outside_points),
+        };
+        let silence = self.between("verdict.silence", written.silence, 60 * SECOND..=7 * DAY);
+        Verdict {
+            high: high as u32,
+            critical: self.number("verdict.critical", written.critical, high..=MOST) as u32,
+            tactics: self.count("verdict.tactics", written.tactics, 1..=14),
+            silence_ms: millis(silence),
+            points,
+        }
+    }
+
+    fn rarity(&mut self, written: &written::Rarity) -> Option<Rarity> {
+        let learning = written.learning.0?;
+        let learning = self.between("rarity.learning", learning, 3600 * SECOND..=90 * DAY);
+        Some(Rarity {
+            learning_ms: millis(learning),
+        })
     }
 
     fn guessing(&mut self, written: &written::Guessing) -> Guessing {

@@ -159,6 +159,14 @@ impl Readable for OrOff<SocketAddr> {
     }
 }
 
+impl Readable for OrOff<Duration> {
+    const FORM: &'static str = "a duration such as \"7d\", or false";
+
+    fn read(value: &Value, text_only: bool) -> Result<OrOff<Duration>, &Value> {
+        or_off(value, text_only, duration)
+    }
+}
+
 impl Readable for OrOff<Pointer> {
     const FORM: &'static str = "a JSON pointer such as \"/host/name\", or \"\"";
 

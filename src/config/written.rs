@@ -227,6 +227,8 @@ written! {
         processes_per_host: u64 = "448",
         /// Source addresses of one host whose failed logons are counted.
         sources_per_host: u64 = "4096",
+        /// Command patterns of one host that are remembered, to tell a new one.
+        patterns_per_host: u64 = "448",
         /// Hosts; the one silent longest is forgotten.
         hosts: u64 = "20_000",
     }
@@ -247,6 +249,43 @@ written! {
         failures: u64 = "3",
         /// The time within which they are counted, from 1 s to 7 d.
         window: Duration = "\"10m\"",
+    }
+
+    /// What adds up to one finding for each story. A rule counts once for each, by its level; a story is told from so many points
+    /// in so many tactics of ATT&CK on. docs/DETECTION.md argues for the defaults.
+    "verdict" ("verdict.") verdict: Verdict {
+        /// Points of a story that is told as high, from 1 to 10,000.
+        high: u64 = "12",
+        /// Points of a story that is told as critical, in two tactics more; not below `verdict.high`.
+        critical: u64 = "30",
+        /// Tactics of a story that is told, from 1 to 14.
+        tactics: u64 = "3",
+        /// A story to which nothing was added for so long is over, from 1 min to 7 d.
+        silence: Duration = "\"30m\"",
+        /// Points of a rule of level informational, from 0 to 1,000, as all that follow.
+        informational_points: u64 = "0",
+        /// Points of a rule of level low.
+        low_points: u64 = "1",
+        /// Points of a rule of level medium.
+        medium_points: u64 = "3",
+        /// Points of a rule of level high.
+        high_points: u64 = "6",
+        /// Points of a rule of level critical.
+        critical_points: u64 = "10",
+        /// Points of an indicator in a program start, or in a logon that got in.
+        indicator_points: u64 = "4",
+        /// Points of a password that was guessed, and then used.
+        guessed_points: u64 = "6",
+        /// Points of a source outside (`flow.internal_networks`), with the first of the others.
+        outside_points: u64 = "2",
+    }
+
+    /// Commands that are new to their host. Two commands that differ in numbers, paths, addresses and hashes only
+    /// have one pattern; a program start whose pattern its host never had says so.
+    "rarity" ("rarity.") rarity: Rarity {
+        /// A host is learnt from for so long before anything of it is told as new, from 1 h to 90 d; `false`:
+        /// nothing is. The default is a week, so that what runs once a week has run.
+        learning: OrOff<Duration> = "\"7d\"",
     }
 
     /// Events that were lost before they came here.

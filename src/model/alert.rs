@@ -115,6 +115,8 @@ pub struct Finding {
     pub tactics: Vec<Box<str>>,
     /// In the order in which they were first seen.
     pub stages: Vec<Stage>,
+    /// Signs that weigh nothing, in the order of [`Suppressed::ALL`].
+    pub suppressed: [u32; Suppressed::ALL.len()],
 }
 
 /// An event that proves an alert.
@@ -160,17 +162,72 @@ pub enum AttackTag<'a> {
     Technique(&'a str),
 }
 
-/// What the tags of a rule say of ATT&CK: `attack.execution`, `attack.t1059.004`.
+/// ATT&CK's for enterprises.
+const TACTICS: [&str; 14] = [
+    "reconnaissance",
+    "resource-development",
+    "initial-access",
+    "execution",
+    "persistence",
+    "privilege-escalation",
+    "defense-evasion",
+    "credential-access",
+    "discovery",
+    "lateral-movement",
+    "collection",
+    "command-and-control",
+    "exfiltration",
+    "impact",
+];
+
+/// What the tags of a rule say of ATT&CK: `attack.execution`, `attack.t1059.004`. Groups and software (`attack.g0049`,
+/// `attack.s0005`) and what else stands there is neither tactic nor technique.
 pub fn attack_tags(tags: &[Box<str>]) -> impl Iterator<Item = AttackTag<'_>> {
     let tags = tags.iter().filter_map(|tag| tag.strip_prefix("attack."));
-    tags.map(|tag| {
+    tags.filter_map(|tag| {
         let number = tag.strip_prefix(['t', 'T']).unwrap_or_default();
-        match number.starts_with(|c: char| c.is_ascii_digit()) {
-            true => AttackTag::Technique(number),
-            // Older rules part the words by an underscore.
-            false => AttackTag::Tactic(tag.replace('_', "-")),
+        if number.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some(AttackTag::Technique(number));
         }
+        // Older rules part the words by an underscore.
+        let name = tag.to_ascii_lowercase().replace('_', "-");
+        TACTICS.contains(&&*name).then_some(AttackTag::Tactic(name))
     })
+}
+
+/// Why a sign weighs nothing in a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suppressed {
+    /// Everyone does it: its rule has no points.
+    Everyday,
+    /// Its rule has counted in this story.
+    Again,
+    /// A weak one, done by a package manager or below one.
+    Packages,
+    /// A weak one, done by configuration management or below it.
+    Configuration,
+}
+
+impl Suppressed {
+    pub const ALL: [Suppressed; 4] = [
+        Suppressed::Everyday,
+        Suppressed::Again,
+        Suppressed::Packages,
+        Suppressed::Configuration,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Suppressed::Everyday => "everyday",
+            Suppressed::Again => "again",
+            Suppressed::Packages => "packages",
+            Suppressed::Configuration => "configuration",
+        }
+    }
+
+    pub fn index(self) -> usize {
+        self as usize
+    }
 }
 
 /// A host as a sentence names it.

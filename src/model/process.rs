@@ -111,6 +111,8 @@ pub struct Process<'a> {
     pub origin: Origin<'a>,
     /// The parent first, then its parent, as far as they are known for certain.
     pub ancestors: &'a [Ancestor<'a>],
+    /// The pattern of its command, where its host never had one like it.
+    pub new_pattern: Option<&'a [u8]>,
     pub tty: Option<&'a [u8]>,
     pub keys: &'a [&'a [u8]],
     /// Labels of the configuration.

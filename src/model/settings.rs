@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::envelope::Envelope;
 use super::schema::Schemas;
 use super::select::Selection;
-use super::{Kind, Schema};
+use super::{Kind, Schema, Severity};
 
 /// Which kinds are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Limits {
     pub processes_per_host: usize,
     /// Source addresses of one host whose failed logons are counted.
     pub sources_per_host: usize,
+    /// Command patterns of one host that are remembered.
+    pub patterns_per_host: usize,
     /// Hosts of a lane; the one silent longest is forgotten.
     pub hosts: usize,
 }
@@ -69,6 +71,8 @@ impl Default for Limits {
             // A table of 512 places, filled to seven eighths.
             processes_per_host: 448,
             sources_per_host: 4096,
+            // As with processes.
+            patterns_per_host: 448,
             hosts: 20_000,
         }
     }
@@ -111,6 +115,22 @@ impl Default for Guessing {
     }
 }
 
+/// Which commands are told as new to their host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rarity {
+    /// A host is learnt from for so long before any is.
+    pub learning_ms: i64,
+}
+
+impl Default for Rarity {
+    /// What runs once a week has run.
+    fn default() -> Rarity {
+        Rarity {
+            learning_ms: 7 * 86_400_000,
+        }
+    }
+}
+
 /// When what rules, indicators and guesses say of one session or source is told as a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -121,6 +141,37 @@ pub struct Verdict {
     pub tactics: usize,
     /// A story to which nothing was added for so long is over.
     pub silence_ms: i64,
+    pub points: Points,
+}
+
+/// What each thing weighs, once for each story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Points {
+    /// A rule, by its level.
+    pub informational: u32,
+    pub low: u32,
+    pub medium: u32,
+    pub high: u32,
+    pub critical: u32,
+    /// An indicator, for each value.
+    pub indicator: u32,
+    /// A password that was guessed, and then used.
+    pub guessed: u32,
+    /// A source outside, with the first of the others.
+    pub outside: u32,
+}
+
+impl Points {
+    /// Those of a rule.
+    pub fn of(&self, level: Severity) -> u32 {
+        match level {
+            Severity::Informational => self.informational,
+            Severity::Low => self.low,
+            Severity::Medium => self.medium,
+            Severity::High => self.high,
+            Severity::Critical => self.critical,
+        }
+    }
 }
 
 impl Default for Verdict {
@@ -130,6 +181,16 @@ impl Default for Verdict {
             critical: 30,
             tactics: 3,
             silence_ms: 30 * 60_000,
+            points: Points {
+                informational: 0,
+                low: 1,
+                medium: 3,
+                high: 6,
+                critical: 10,
+                indicator: 4,
+                guessed: 6,
+                outside: 2,
+            },
         }
     }
 }
@@ -143,6 +204,8 @@ pub struct Settings {
     pub waits: Waits,
     pub guessing: Guessing,
     pub verdict: Verdict,
+    /// `None`: nobody asks which commands are new.
+    pub rarity: Option<Rarity>,
     /// What is inside, for the direction of flows.
     pub internal_networks: Vec<IpNet>,
     /// The host of lines that name none, before the key (`replay --host`).
@@ -185,6 +248,7 @@ impl Default for Settings {
             waits: Waits::default(),
             guessing: Guessing::default(),
             verdict: Verdict::default(),
+            rarity: Some(Rarity::default()),
             internal_networks: default_internal_networks(),
             default_host: None,
             selection: Selection::default(),

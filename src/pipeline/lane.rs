@@ -20,12 +20,14 @@ mod hosts;
 mod judge;
 mod keyed;
 mod losses;
+mod rarity;
 mod release;
 mod saved;
 pub mod trace;
 
 use std::sync::Arc;
 
+use crate::model::alert::Suppressed;
 use crate::model::{Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
 use crate::pipeline::audit::line::{self, Record};
 use crate::pipeline::detect::RuleSet;
@@ -34,6 +36,7 @@ use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
 
 use hosts::{Hosts, Pushed};
+pub use rarity::PatternCounts;
 use release::Desk;
 use saved::Log;
 pub use saved::{Bookmark, RestoreError, bookmark};
@@ -71,8 +74,12 @@ pub struct Stats {
     pub hits: u64,
     /// Rules that events matched.
     pub matches: u64,
+    /// Signs that weighed nothing in a story, in the order of [`Suppressed::ALL`].
+    pub suppressed: [u64; Suppressed::ALL.len()],
     /// Sessions, logons in the making and guessing sources that a bound made the lane forget.
     pub forgotten: u64,
+    /// Processes that a bound made the lane forget: what they start later names no parent.
+    pub forgotten_processes: u64,
 }
 
 /// What one call of a lane works with beside its state.

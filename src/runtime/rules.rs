@@ -18,11 +18,15 @@ use crate::pipeline::detect::sigma::pack::PACK;
 /// Refused rules that the log names; the rest is counted.
 const NAMED: usize = 5;
 
-/// Folders within folders.
+/// Folders within folders: one that lies deeper is told and not looked into, for it may be a link in a circle.
 const DEEPEST: usize = 16;
 
-/// Each file of rules, and how it was seen.
-pub(super) type Files = Vec<(PathBuf, Seen)>;
+/// Each file of rules, and how it was seen; and the folders that are too deep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    seen: Vec<(PathBuf, Seen)>,
+    too_deep: Vec<PathBuf>,
+}
 
 /// A rule that was not taken: its file, its title where it has one, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,10 +121,15 @@ fn read(paths: &[PathBuf], pack: bool) -> Result<Loaded, Unreadable> {
     }
     // Looked at before they are read: what changes in between is seen the next time.
     let seen = of(paths)?;
-    for (path, _) in &seen {
+    for (path, _) in &seen.seen {
         let text = fs::read(path).map_err(|source| unreadable(path, source))?;
         add(&path.display().to_string(), &String::from_utf8_lossy(&text));
     }
+    refused.extend(seen.too_deep.iter().map(|folder| Refused {
+        file: folder.display().to_string(),
+        title: "a folder".to_owned(),
+        reason: format!("lies more than {DEEPEST} folders deep, and is not looked into"),
+    }));
     Ok(Loaded {
         set: builder.build(),
         files,
@@ -131,37 +140,49 @@ fn read(paths: &[PathBuf], pack: bool) -> Result<Loaded, Unreadable> {
 
 /// The files, those of folders in the order of their names.
 fn of(paths: &[PathBuf]) -> Result<Files, Unreadable> {
-    let mut all = Vec::new();
+    let mut found = Found::default();
     for path in paths {
-        walk(path, true, DEEPEST, &mut all)?;
+        found.walk(path, true, DEEPEST)?;
     }
-    all.into_iter()
-        .map(|path| look(&path).map(|seen| (path, seen)))
-        .collect()
+    let seen = found.files.into_iter();
+    let seen = seen.map(|path| look(&path).map(|seen| (path, seen)));
+    Ok(Files {
+        seen: seen.collect::<Result<_, Unreadable>>()?,
+        too_deep: found.too_deep,
+    })
 }
 
-fn walk(path: &Path, given: bool, deep: usize, all: &mut Vec<PathBuf>) -> Result<(), Unreadable> {
-    let wrong = |source: io::Error| unreadable(path, source);
-    if !fs::metadata(path).map_err(wrong)?.is_dir() {
-        let is_yaml = path
-            .extension()
-            .is_some_and(|end| end == "yml" || end == "yaml");
-        if given || is_yaml {
-            all.push(path.to_owned());
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    too_deep: Vec<PathBuf>,
+}
+
+impl Found {
+    fn walk(&mut self, path: &Path, given: bool, deep: usize) -> Result<(), Unreadable> {
+        let wrong = |source: io::Error| unreadable(path, source);
+        if !fs::metadata(path).map_err(wrong)?.is_dir() {
+            let is_yaml = path
+                .extension()
+                .is_some_and(|end| end == "yml" || end == "yaml");
+            if given || is_yaml {
+                self.files.push(path.to_owned());
+            }
+            return Ok(());
         }
-        return Ok(());
+        if deep == 0 {
+            self.too_deep.push(path.to_owned());
+            return Ok(());
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path).map_err(wrong)? {
+            entries.push(entry.map_err(wrong)?.path());
+        }
+        entries.sort();
+        entries
+            .iter()
+            .try_for_each(|entry| self.walk(entry, false, deep - 1))
     }
-    if deep == 0 {
-        return Ok(());
-    }
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(path).map_err(wrong)? {
-        entries.push(entry.map_err(wrong)?.path());
-    }
-    entries.sort();
-    entries
-        .iter()
-        .try_for_each(|entry| walk(entry, false, deep - 1, all))
 }
 
 #[cfg(test)]
@@ -189,6 +210,17 @@ mod tests {
         let before = of(&paths).expect("seen");
         fs::write(below.join("c.yml"), RULE).expect("written");
         assert_ne!(of(&paths).expect("seen"), before);
+        let mut deep = folder.path().to_owned();
+        for _ in 0..DEEPEST {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).expect("made");
+        fs::write(deep.join("d.yml"), RULE).expect("written");
+        let told = load(&paths, false).expect("loads").refused;
+        let told = told
+            .iter()
+            .find(|refused| refused.file == deep.display().to_string());
+        assert!(told.is_some_and(|refused| refused.reason.contains("16 folders deep")));
         let missing = load(&[folder.path().join("no")], false);
         assert!(missing.is_err_and(|error| error.to_string().contains("no")));
     }

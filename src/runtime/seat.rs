@@ -10,6 +10,7 @@ use rdkafka::statistics::Statistics;
 use super::clock::ArrivalClock;
 use super::offsets::{Position, Start};
 use super::view::PartitionView;
+use crate::model::alert::Suppressed;
 use crate::model::{Kind, Reject, Source};
 use crate::pipeline::lane::{Lane, Stats};
 use crate::telemetry::Metrics;
@@ -211,6 +212,16 @@ impl Seat {
             .daemon_failures
             .inc_by(now.daemon_failures - was.daemon_failures);
         metrics.forgotten.inc_by(now.forgotten - was.forgotten);
+        let processes = now.forgotten_processes - was.forgotten_processes;
+        metrics.forgotten_processes.inc_by(processes);
+        metrics.rule_matches.inc_by(now.matches - was.matches);
+        let counts = now.suppressed.iter().zip(was.suppressed);
+        for (reason, (now, was)) in Suppressed::ALL.into_iter().zip(counts) {
+            metrics
+                .suppressed_signs
+                .with_label_values(&[reason.as_str()])
+                .inc_by(now - was);
+        }
         self.counted = now.clone();
     }
 

@@ -21,13 +21,15 @@ use flate2::read::GzDecoder;
 use generate::{Shape, traffic};
 use life::{Numbers, Step, died_often, lived, undisturbed};
 use proptest::prelude::*;
-use trailhound::model::settings::Limits;
+use trailhound::model::settings::{Limits, Rarity};
 use trailhound::model::{Kind, Settings, Source};
 
 fn settings() -> Settings {
     Settings {
         kinds: Kind::ALL.into_iter().collect(),
         tell_gaps: true,
+        // From the first program start on, so that what is told shows what is remembered.
+        rarity: Some(Rarity { learning_ms: 0 }),
         ..Settings::default()
     }
 }
@@ -42,6 +44,7 @@ fn small() -> Settings {
             bytes: 12_288,
             sessions_per_host: 3,
             sources_per_host: 3,
+            patterns_per_host: 3,
             hosts: 5,
             ..Limits::default()
         },

@@ -93,6 +93,10 @@ pub const CUSTOM: &[(&str, &str)] = &[
         "kind `audit`: what a file was renamed to",
     ),
     (
+        "trailhound.new_pattern",
+        "kind `process`: the pattern of a command that is new to its host",
+    ),
+    (
         "trailhound.object",
         "kind `audit`: what was loaded, started, configured",
     ),
@@ -108,7 +112,7 @@ pub const CUSTOM: &[(&str, &str)] = &[
     ),
     (
         "trailhound.story.*",
-        "alert of a story: `uid` (the same whenever it is told), `step` (`created`, `updated`, `closed`), `points`, `sessions`, `stages`",
+        "alert of a story: `uid` (the same whenever it is told), `step` (`created`, `updated`, `closed`), `points`, `suppressed` (signs that weigh nothing, by reason), `sessions`, `stages`",
     ),
     ("trailhound.severity", "severity of an alert in words"),
     (

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use trailhound::model::output::OutputKind;
 use trailhound::model::schema::Schemas;
+use trailhound::model::settings::Rarity;
 use trailhound::model::{Input, Kind, Outputs, Schema, Settings, Source, Timestamp};
 use trailhound::pipeline::intel::{Builder, IntelSet};
 use trailhound::pipeline::lane::Lane;
@@ -59,6 +60,7 @@ fn documents(schema: Schema, source: Source, text: &[u8], intel: &IntelSet) -> V
         schemas: Schemas::all(schema),
         default_host: Some("host01".to_owned()),
         tell_gaps: true,
+        rarity: Some(Rarity { learning_ms: 0 }),
         ..Settings::default()
     };
     let mut lane = Lane::new(Arc::new(settings));

@@ -7,13 +7,19 @@ use super::blocks::Block;
 use crate::model::sixteen::Lines;
 use crate::model::{Input, Outputs, Source, Timestamp};
 use crate::pipeline::intel::IntelSet;
-use crate::pipeline::lane::{Lane, Stats};
+use crate::pipeline::lane::{Lane, PatternCounts, Stats};
 
 /// Outputs are handed on when they hold this much.
 const CHUNK: usize = 256 << 10;
 
 /// The arrival clock of `replay`.
 const STILL: Timestamp = Timestamp(0);
+
+/// What was counted on the way.
+pub(super) struct Counted {
+    pub(super) stats: Stats,
+    pub(super) patterns: Option<PatternCounts>,
+}
 
 pub(in crate::cli) struct Follower<'i> {
     lane: Lane,
@@ -62,11 +68,14 @@ impl<'i> Follower<'i> {
     }
 
     /// The input has ended.
-    pub(super) fn finish(mut self, out: &mut Outputs) -> Stats {
+    pub(super) fn finish(mut self, out: &mut Outputs) -> Counted {
         self.lane.finish(self.intel, out);
-        let stats = self.lane.stats().clone();
+        let counted = Counted {
+            stats: self.lane.stats().clone(),
+            patterns: self.lane.pattern_counts().cloned(),
+        };
         // The process ends soon: to take the state of many hosts apart would be the longest step of all.
         std::mem::forget(self.lane);
-        stats
+        counted
     }
 }

@@ -67,6 +67,10 @@ pub(super) struct Args {
     /// Writes what could not be read here, as it came, one a line
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Ends the summary with the patterns of all commands (numbers, paths, addresses and hashes masked), and how
+    /// often each was started
+    #[arg(long)]
+    summary: bool,
     /// The host of lines that name none
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
@@ -98,6 +102,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let reading = pipe::Reading::new(&args.files, source, progress.clone());
     let mut lane = Lane::new(Arc::new(settings));
     lane.follow_rules(&rules::load(&args.rules)?);
+    if args.summary {
+        lane.count_patterns();
+    }
     let follower = follow::Follower::new(lane, &intel);
     let done = if args.threads == 1 {
         pipe::on_one_thread(reading, follower, sink)
@@ -105,12 +112,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         pipe::on_three_threads(reading, follower, sink)
     };
     progress.finish_and_clear();
-    if let Some(stats) = done.context("replay stopped")? {
+    if let Some(counted) = done.context("replay stopped")? {
         eprint!(
             "{}",
             summary::Summary {
-                stats: &stats,
-                seconds: begun.elapsed().as_secs_f64()
+                stats: &counted.stats,
+                seconds: begun.elapsed().as_secs_f64(),
+                patterns: counted.patterns.as_ref(),
             }
         );
     }

@@ -12,11 +12,10 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::blocks::{Block, Blocks};
-use super::follow::Follower;
+use super::follow::{Counted, Follower};
 use super::open::{detect, is_stdin, open};
 use super::sink::{Sink, SinkError};
 use crate::model::{Outputs, Source};
-use crate::pipeline::lane::Stats;
 
 /// Blocks, and outputs, under way at once.
 const UNDER_WAY: usize = 4;
@@ -67,7 +66,7 @@ impl<'a> Reading<'a> {
 }
 
 /// The statistics; `None` where the reader of stdout went away.
-type Done = anyhow::Result<Option<Stats>>;
+type Done = anyhow::Result<Option<Counted>>;
 
 fn quiet(result: Result<(), SinkError>) -> anyhow::Result<bool> {
     match result {
@@ -169,7 +168,7 @@ fn follow(
     empty_blocks: &SyncSender<Block>,
     outputs: &SyncSender<Outputs>,
     empty: &Receiver<Outputs>,
-) -> Result<Stats, Gone> {
+) -> Result<Counted, Gone> {
     let hand_on = |out: &mut Outputs| {
         let next = empty.try_recv().unwrap_or_default();
         outputs.send(std::mem::replace(out, next)).map_err(|_| Gone)

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::open::is_stdin;
+use crate::cli::paint::harmless;
 use crate::model::{Kind, Reject};
-use crate::pipeline::lane::Stats;
+use crate::pipeline::lane::{PatternCounts, Stats};
 
 /// A bar over the bytes of all files; hidden where nobody sees it, where events run over the same
 /// terminal, and where the length is not known.
@@ -34,9 +35,14 @@ pub(super) fn progress(files: &[PathBuf]) -> ProgressBar {
     bar
 }
 
+/// Characters of a pattern that are shown.
+const MOST_PATTERN: usize = 400;
+
 pub(super) struct Summary<'s> {
     pub(super) stats: &'s Stats,
     pub(super) seconds: f64,
+    /// Where they were asked for.
+    pub(super) patterns: Option<&'s PatternCounts>,
 }
 
 impl fmt::Display for Summary<'_> {
@@ -57,7 +63,9 @@ impl fmt::Display for Summary<'_> {
             rejects,
             hits,
             matches,
+            suppressed,
             forgotten,
+            forgotten_processes,
         } = self.stats;
         let rate = *lines as f64 / self.seconds.max(1e-6);
         writeln!(
@@ -86,11 +94,15 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(f, "hits         {hits}")?;
         if *matches > 0 {
-            writeln!(f, "matches      {matches} of rules")?;
+            let weightless: u64 = suppressed.iter().sum();
+            writeln!(
+                f,
+                "matches      {matches} of rules; {weightless} signs weigh nothing in a story"
+            )?;
         }
         writeln!(
             f,
-            "forgotten    {forgotten} sessions, sources and hosts, for a bound"
+            "forgotten    {forgotten} sessions, sources and hosts, {forgotten_processes} processes, for a bound"
         )?;
         writeln!(f, "rejected     {}", rejects.iter().sum::<u64>())?;
         for (reject, count) in Reject::ALL
@@ -100,6 +112,15 @@ impl fmt::Display for Summary<'_> {
         {
             writeln!(f, "  {:<11}{count}  {}", reject.as_str(), reject.explain())?;
         }
-        Ok(())
+        self.patterns.map_or(Ok(()), |patterns| {
+            let all = patterns.sorted();
+            let starts = patterns.total();
+            writeln!(f, "patterns     {} of {starts} program starts", all.len())?;
+            for (pattern, count) in all {
+                let pattern = String::from_utf8_lossy(pattern);
+                writeln!(f, "  {count:<10} {}", harmless(&pattern, MOST_PATTERN))?;
+            }
+            Ok(())
+        })
     }
 }

@@ -90,6 +90,7 @@ fn empty<'b>(event: &Event, host: &'b str) -> Process<'b> {
         session: None,
         origin: Origin::None,
         ancestors: &[],
+        new_pattern: None,
         tty: None,
         keys: &[],
         labels: &[],

@@ -64,6 +64,7 @@ pub fn process<'b>(
         session: call.session,
         origin: Origin::None,
         ancestors: &[],
+        new_pattern: None,
         tty: call.tty,
         keys: call.keys(bump),
         labels: &[],

@@ -1,13 +1,16 @@
 //! Adds up what rules, indicators and guessed passwords say into one finding for each story.
 //!
-//! Place in the flow: after the matches of an event are told. A story is what came from one address outside, or
-//! one session where there is none: [`Key`]. What is of no session is of no story.
+//! Place in the flow: after the matches of an event are told. A story is what came from one address outside; from one
+//! address inside by one login user, for a bastion brings many people; or one session, where it has no address:
+//! [`Key`]. What is done by an account that was made in a story is of that story, wherever it comes from. What is of no
+//! session is of no story.
 //!
-//! The scheme. A rule counts once for each story, by its level: informational 0, low 1, medium 3, high 6, critical
-//! 10. A guessed password counts 6, an indicator 4 for each value, a source outside 2 with the first of these. A
-//! story is told when it has [`Verdict::high`] points in [`Verdict::tactics`] tactics of ATT&CK or more, as high; as
-//! critical from [`Verdict::critical`] points on, in two tactics more. So what everyone does (`id`, `uname`, a look
-//! at /etc/passwd) adds up to nothing, and one loud rule alone is an alert and no story. A story is told again when its severity rises
+//! The scheme. A rule counts once for each story, by its level; so does a guessed password, each indicator, and a source
+//! outside with the first of these ([`Points`](crate::model::settings::Points)). A story is told when it has
+//! [`Verdict::high`] points in [`Verdict::tactics`] tactics of ATT&CK or more, as high; as critical from
+//! [`Verdict::critical`] points on, in two tactics more. So one loud rule alone is an alert and no story. What weighs
+//! nothing is counted, by its reason ([`Suppressed`]): what everyone does (`id`, `uname`), a rule that has
+//! counted, and what package managers and configuration management do, where its rule is below high. A story is told again when its severity rises
 //! or a tactic is new to it, with the same uid, and for the last time when nothing was added for
 //! [`Verdict::silence_ms`], or at the end of the input.
 //!
@@ -19,7 +22,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::model::alert::{
-    AttackTag, Evidence, Finding, Rule, Stage, Step, attack_tags, host_in_words,
+    AttackTag, Evidence, Finding, Rule, Stage, Step, Suppressed, attack_tags, host_in_words,
 };
 use crate::model::settings::Verdict;
 use crate::model::{Alert, EventUid, Severity, Stamp, Timestamp, Tracked};
@@ -36,12 +39,8 @@ const LOOK_MS: i64 = 60_000;
 /// Names of one story.
 const MOST_USERS: usize = 8;
 
-/// Points of a source outside.
-const OUTSIDE: u32 = 2;
-
-/// Points of an indicator, and of a guessed password.
-pub const INDICATOR: u32 = 4;
-pub const GUESSED: u32 = 6;
+/// Accounts that were made in one story.
+const MOST_ACCOUNTS: usize = 8;
 
 /// What a story is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +49,8 @@ pub enum Key {
     Source(IpAddr),
     /// One session.
     Session(u32),
+    /// All sessions of one login user from an address inside.
+    User(IpAddr, u32),
 }
 
 /// What counts, once for each story: a rule, an indicator, a guessed password.
@@ -58,6 +59,8 @@ pub struct Weight {
     pub of: Box<str>,
     pub title: Box<str>,
     pub points: u32,
+    /// A rule below high.
+    pub is_weak: bool,
     /// `attack.execution`, `attack.t1059.004`.
     pub tags: Vec<Box<str>>,
 }
@@ -66,9 +69,14 @@ pub struct Weight {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub session: Option<u32>,
-    /// Where the session came from, if that is outside.
-    pub outside: Option<IpAddr>,
+    /// Where the session came from, and whether that is outside.
+    pub source: Option<IpAddr>,
+    pub is_outside: bool,
     pub user: Option<Box<[u8]>>,
+    /// Who logged on.
+    pub login_user: Option<u32>,
+    /// Who did it of those whose weak signs weigh nothing.
+    pub routine: Option<Suppressed>,
     /// What was done: a command line.
     pub what: Box<str>,
     pub evidence: Evidence,
@@ -82,8 +90,11 @@ pub struct Story {
     sessions: BTreeSet<u32>,
     first: Timestamp,
     newest: Timestamp,
+    /// Names, else numbers, of accounts that were made in it.
+    accounts: BTreeSet<Box<str>>,
     /// What has counted.
     counted: BTreeSet<Box<str>>,
+    suppressed: [u32; Suppressed::ALL.len()],
     tactics: BTreeSet<Box<str>>,
     stages: Vec<Stage>,
     signs: u32,
@@ -101,17 +112,10 @@ pub struct Stories {
     pub looked: Timestamp,
     /// Stories that were let go because the bound was reached, untold.
     pub dropped: u64,
-}
-
-/// Points of a rule by its level.
-pub fn points(level: Severity) -> u32 {
-    match level {
-        Severity::Informational => 0,
-        Severity::Low => 1,
-        Severity::Medium => 3,
-        Severity::High => 6,
-        Severity::Critical => 10,
-    }
+    /// Stories in which accounts were made.
+    with_accounts: usize,
+    /// Signs that weighed nothing, since somebody took the counts away.
+    pub suppressed: [u64; Suppressed::ALL.len()],
 }
 
 impl Stories {
@@ -123,10 +127,9 @@ impl Stories {
         verdict: &Verdict,
         tell: &mut dyn FnMut(Alert),
     ) {
-        let Some(session) = seen.session else {
+        let Some((session, key)) = seen.session.zip(self.key_of(seen)) else {
             return;
         };
-        let key = seen.outside.map_or(Key::Session(session), Key::Source);
         if !self.all.contains_key(&key) {
             self.make_room(host, tell);
             self.all.insert(key, Story::begin(seen));
@@ -138,7 +141,10 @@ impl Stories {
             story.sessions.insert(session);
         }
         for weight in &seen.weights {
-            story.add(seen, weight);
+            if let Some(reason) = story.add(seen, weight, verdict) {
+                story.suppressed[reason.index()] += 1;
+                self.suppressed[reason.index()] += 1;
+            }
         }
         let (now, tactics) = (story.severity(verdict), story.tactics.len());
         let is_new = match (now, story.told) {
@@ -154,6 +160,44 @@ impl Stories {
             story.told = Some((severity, tactics));
             tell(story.tell(key, host, severity, step));
         }
+    }
+
+    /// The stories have been put back.
+    pub fn restored(&mut self) {
+        let with = self.all.values().filter(|story| !story.accounts.is_empty());
+        self.with_accounts = with.count();
+    }
+
+    /// An account was made. Where that is of a story, what the account does is, too.
+    pub fn made(&mut self, seen: &Seen, account: &str) {
+        if let Some(key) = self.key_of(seen)
+            && let Some(story) = self.all.get_mut(&key)
+            && story.points > 0
+            && story.accounts.len() < MOST_ACCOUNTS
+        {
+            self.with_accounts += usize::from(story.accounts.is_empty());
+            story.accounts.insert(account.into());
+        }
+    }
+
+    fn key_of(&self, seen: &Seen) -> Option<Key> {
+        let session = seen.session?;
+        let is_of = |story: &Story| {
+            let number = seen.login_user.map(|id| id.to_string());
+            let name = seen.user.as_deref().map(String::from_utf8_lossy);
+            let mut names = name.iter().map(|name| &**name).chain(number.as_deref());
+            names.any(|name| story.accounts.contains(name))
+        };
+        if self.with_accounts > 0
+            && let Some((key, _)) = self.all.iter().find(|(_, story)| is_of(story))
+        {
+            return Some(*key);
+        }
+        Some(match (seen.source, seen.login_user) {
+            (Some(ip), _) if seen.is_outside => Key::Source(ip),
+            (Some(ip), Some(user)) => Key::User(ip, user),
+            _ => Key::Session(session),
+        })
     }
 
     /// Closes the stories that have been silent long enough.
@@ -187,9 +231,11 @@ impl Stories {
     }
 
     fn close(&mut self, key: Key, host: &str, tell: &mut dyn FnMut(Alert)) {
-        if let Some(mut story) = self.all.remove(&key)
-            && let Some((severity, _)) = story.told
-        {
+        let Some(mut story) = self.all.remove(&key) else {
+            return;
+        };
+        self.with_accounts -= usize::from(!story.accounts.is_empty());
+        if let Some((severity, _)) = story.told {
             tell(story.tell(key, host, severity, Step::Close));
         }
     }
@@ -218,7 +264,9 @@ impl Story {
             sessions: BTreeSet::new(),
             first: time,
             newest: time,
+            accounts: BTreeSet::new(),
             counted: BTreeSet::new(),
+            suppressed: [0; Suppressed::ALL.len()],
             tactics: BTreeSet::new(),
             stages: Vec::new(),
             signs: 0,
@@ -228,22 +276,27 @@ impl Story {
         }
     }
 
-    fn add(&mut self, seen: &Seen, weight: &Weight) {
+    /// Gives why it weighs nothing.
+    fn add(&mut self, seen: &Seen, weight: &Weight, verdict: &Verdict) -> Option<Suppressed> {
         self.newest = self.newest.max(seen.evidence.time);
         self.signs = self.signs.saturating_add(1);
-        if self.counted.len() >= MOST_SIGNS || !self.counted.insert(weight.of.clone()) {
-            return;
-        }
         if weight.points == 0 {
-            return;
+            return Some(Suppressed::Everyday);
         }
+        if weight.is_weak && seen.routine.is_some() {
+            return seen.routine;
+        }
+        if self.counted.contains(&weight.of) || self.counted.len() >= MOST_SIGNS {
+            return Some(Suppressed::Again);
+        }
+        self.counted.insert(weight.of.clone());
         if let Some(user) = &seen.user
             && self.users.len() < MOST_USERS
         {
             self.users.insert(String::from_utf8_lossy(user).into());
         }
-        if seen.outside.is_some() && self.counted.insert("outside".into()) {
-            self.points += OUTSIDE;
+        if seen.is_outside && self.counted.insert("outside".into()) {
+            self.points += verdict.points.outside;
         }
         self.points += weight.points;
         let (mut tactics, mut techniques) = (Vec::new(), Vec::new());
@@ -263,6 +316,7 @@ impl Story {
             evidence: seen.evidence.clone(),
         });
         self.tactics.extend(tactics);
+        None
     }
 
     fn severity(&self, verdict: &Verdict) -> Option<Severity> {
@@ -277,7 +331,7 @@ impl Story {
     fn tell(&mut self, key: Key, host: &str, severity: Severity, step: Step) -> Alert {
         self.times += 1;
         let src_ip = match key {
-            Key::Source(ip) => Some(ip),
+            Key::Source(ip) | Key::User(ip, _) => Some(ip),
             Key::Session(_) => None,
         };
         let users: Vec<&str> = self.users.iter().map(|user| &**user).collect();
@@ -307,9 +361,10 @@ impl Story {
             time: self.newest,
             title: format!("Attack in {tactics} tactics by {who}{from} on {on}"),
             message: format!(
-                "On {on}, {who}{from} did {loud} things that belong to an attack, in {tactics} tactics, in this order: {}. That is {} points.",
+                "On {on}, {who}{from} did {loud} things that belong to an attack, in {tactics} tactics, in this order: {}. That is {} points.{}",
                 done.join("; "),
-                self.points
+                self.points,
+                self.weak_in_words(),
             ),
             user: self.users.first().cloned(),
             src_ip,
@@ -330,7 +385,27 @@ impl Story {
                 sessions: self.sessions.iter().copied().collect(),
                 tactics: self.tactics.iter().cloned().collect(),
                 stages: self.stages.clone(),
+                suppressed: self.suppressed,
             }),
+        }
+    }
+
+    /// A sentence about what weighs nothing.
+    fn weak_in_words(&self) -> String {
+        let why = |reason: Suppressed| match reason {
+            Suppressed::Everyday => "are what everyone does",
+            Suppressed::Again => "repeat what has counted",
+            Suppressed::Packages => "are a package manager's",
+            Suppressed::Configuration => "are configuration management's",
+        };
+        let all = Suppressed::ALL.map(|reason| (reason, self.suppressed[reason.index()]));
+        let told = all.iter().filter(|(_, count)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(reason, count)| format!("{count} {}", why(*reason)))
+            .collect();
+        match told.is_empty() {
+            true => String::new(),
+            false => format!(" More signs weigh nothing: {}.", told.join(", ")),
         }
     }
 }

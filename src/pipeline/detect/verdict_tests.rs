@@ -5,8 +5,11 @@ use super::*;
 fn seen(time: i64, outside: bool, of: &str, level: Severity, tags: &[&str]) -> Seen {
     Seen {
         session: Some(38),
-        outside: outside.then(|| [203, 0, 113, 66].into()),
+        source: outside.then(|| [203, 0, 113, 66].into()),
+        is_outside: outside,
         user: Some(b"deploy".as_slice().into()),
+        login_user: Some(1101),
+        routine: None,
         what: of.into(),
         evidence: Evidence {
             uid: EventUid(time as u128 + 1),
@@ -16,7 +19,8 @@ fn seen(time: i64, outside: bool, of: &str, level: Severity, tags: &[&str]) -> S
         weights: vec![Weight {
             of: of.into(),
             title: of.into(),
-            points: points(level),
+            points: Verdict::default().points.of(level),
+            is_weak: level < Severity::High,
             tags: tags.iter().map(|tag| (*tag).into()).collect(),
         }],
     }
@@ -39,6 +43,7 @@ fn run(all: &[Seen]) -> (Stories, Vec<Alert>) {
                 .all
                 .restore(*key, postcard::from_bytes(&saved).unwrap());
         }
+        again.restored();
         stories = again;
     }
     (stories, told)
@@ -165,4 +170,82 @@ fn stories_are_bounded() {
         (stories.all.len(), stories.dropped),
         (MOST_STORIES, 1_000 - MOST_STORIES as u64)
     );
+}
+
+#[test]
+fn one_user_from_an_address_inside_is_one_story_and_a_bastion_is_not() {
+    let mut all = vec![
+        seen(0, false, "download", Severity::High, C2),
+        seen(1, false, "run", Severity::High, RUN),
+        seen(2, false, "cron", Severity::High, STAY),
+    ];
+    let with = |all: &mut Vec<Seen>, users: [u32; 3]| {
+        for (n, (seen, user)) in (40u32..).zip(all.iter_mut().zip(users)) {
+            seen.session = Some(n);
+            seen.source = Some([10, 0, 0, 9].into());
+            seen.login_user = Some(user);
+        }
+    };
+    with(&mut all, [7, 7, 7]);
+    assert_eq!(
+        run(&all).1[0].finding.as_ref().unwrap().sessions,
+        [40, 41, 42]
+    );
+    with(&mut all, [7, 8, 9]);
+    assert!(run(&all).1.is_empty(), "three people of one bastion");
+}
+
+#[test]
+fn what_an_account_that_a_story_made_does_is_of_that_story() {
+    let first = seen(0, true, "account", Severity::High, STAY);
+    let (mut stories, mut told) = run(std::slice::from_ref(&first));
+    stories.made(&first, "eve");
+    stories.made(&seen(0, false, "x", Severity::Low, RUN), "bob");
+    let mut later = vec![
+        seen(1, false, "run", Severity::High, RUN),
+        seen(2, false, "suid", Severity::High, RISE),
+    ];
+    for (user, count) in [("bob", 0), ("eve", 1)] {
+        for one in &mut later {
+            one.user = Some(user.as_bytes().into());
+            one.session = Some(99);
+            one.login_user = None;
+            stories.take(one, "web01", &Verdict::default(), &mut |a| told.push(a));
+        }
+        assert_eq!(told.len(), count, "{user}");
+    }
+    let finding = told[0].finding.as_ref().unwrap();
+    assert_eq!(finding.sessions, [38, 99]);
+    assert!(told[0].message.contains("eve"), "{}", told[0].message);
+}
+
+#[test]
+fn what_weighs_nothing_is_counted_by_its_reason() {
+    let mut all = vec![
+        seen(0, true, "id", Severity::Informational, &[]),
+        seen(1, true, "run", Severity::High, RUN),
+        seen(2, true, "run", Severity::High, RUN),
+        seen(3, true, "cron", Severity::Medium, STAY),
+        seen(4, true, "unit", Severity::Medium, STAY),
+        seen(5, true, "suid", Severity::High, RISE),
+        seen(6, true, "more", Severity::High, C2),
+    ];
+    all[3].routine = Some(Suppressed::Packages);
+    all[4].routine = Some(Suppressed::Configuration);
+    all[5].routine = Some(Suppressed::Packages);
+    let (stories, told) = run(&all);
+    let last = told.last().unwrap();
+    assert_eq!(last.finding.as_ref().unwrap().suppressed, [1, 1, 1, 1]);
+    assert_eq!(last.finding.as_ref().unwrap().points, 2 + 6 + 6 + 6);
+    let words = "1 are what everyone does, 1 repeat what has counted, 1 are a package manager's";
+    assert!(last.message.contains(words), "{}", last.message);
+    assert_eq!(stories.all.len(), 1);
+}
+
+#[test]
+fn groups_and_software_are_no_tactics() {
+    let tags = ["attack.g0049", "attack.s0005", "attack.initial_access"];
+    let mut all = vec![seen(0, true, "a", Severity::Critical, &tags)];
+    all.push(seen(1, true, "b", Severity::Critical, RUN));
+    assert!(run(&all).1.is_empty(), "two tactics");
 }

@@ -2,7 +2,7 @@
 //! field, names of protocols.
 
 use crate::model::Alert;
-use crate::model::alert::{AttackTag, Finding, Rule, Step, attack_tags};
+use crate::model::alert::{AttackTag, Finding, Rule, Step, Suppressed, attack_tags};
 use crate::model::audit::{AuditRecord, ROW, USUAL};
 use crate::model::eight;
 use crate::model::gap::Gap;
@@ -198,6 +198,14 @@ pub fn story(o: &mut Object<'_>, alert: &Alert) {
             },
         );
         s.number("points", finding.points);
+        let weak = finding.suppressed.iter().zip(Suppressed::ALL);
+        if finding.suppressed.iter().any(|count| *count > 0) {
+            s.object("suppressed", |o| {
+                for (count, reason) in weak.filter(|(count, _)| **count > 0) {
+                    o.number(reason.as_str(), *count);
+                }
+            });
+        }
         s.array("sessions", &finding.sessions, |out, number| {
             digits(out, *number)
         });

@@ -7,7 +7,7 @@ use crate::pipeline::audit::correlate::{Arrival, HostBuffer, Push};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::line::Record;
 use crate::pipeline::detect::{Guesses, Stories};
-use crate::pipeline::state::{Logons, Names, Processes, Serials, Sessions};
+use crate::pipeline::state::{Logons, Names, Patterns, Processes, Serials, Sessions};
 
 use super::carriers::Carriers;
 use super::directory::{Directory, same};
@@ -42,6 +42,7 @@ pub struct Host {
     pub names: Names,
     pub sessions: Sessions,
     pub processes: Processes,
+    pub patterns: Patterns,
     pub guesses: Guesses,
     pub stories: Stories,
     pub serials: Serials,

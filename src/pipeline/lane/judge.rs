@@ -5,10 +5,12 @@
 
 use std::net::IpAddr;
 
-use crate::model::alert::{Behaviour, Evidence, Rule};
+use crate::model::activity::{AccountAction, Activity};
+use crate::model::alert::{Behaviour, Evidence, Rule, Suppressed};
 use crate::model::audit::AuditEvent;
-use crate::model::{Alert, Hit, Logon, Process, Settings};
-use crate::pipeline::detect::verdict::{GUESSED, INDICATOR, Seen, Weight, points};
+use crate::model::settings::Points;
+use crate::model::{Alert, Hit, Logon, Process, Settings, Severity};
+use crate::pipeline::detect::verdict::{Seen, Weight};
 use crate::pipeline::encode::ocsf;
 
 use super::hosts::Host;
@@ -17,27 +19,69 @@ use super::release::{Desk, Teller};
 /// Bytes of what was done that are kept.
 const MOST_WHAT: usize = 256;
 
-/// The source of a session, if it is outside.
-fn outside(ip: Option<IpAddr>, settings: &Settings) -> Option<IpAddr> {
-    ip.filter(|ip| {
+/// Programs that change hosts all day: what they do is weak, and tells nothing.
+const PACKAGES: [&str; 11] = [
+    "apt",
+    "apt-get",
+    "aptitude",
+    "dpkg",
+    "unattended-upgrade",
+    "dnf",
+    "yum",
+    "rpm",
+    "zypper",
+    "apk",
+    "pacman",
+];
+const CONFIGURATION: [&str; 5] = [
+    "puppet",
+    "chef-client",
+    "salt-minion",
+    "salt-call",
+    "cf-agent",
+];
+
+/// Folders that only root writes: elsewhere a name proves nothing.
+const TRUSTED: [&[u8]; 4] = [b"/usr/", b"/bin/", b"/sbin/", b"/opt/"];
+
+fn is_outside(ip: Option<IpAddr>, settings: &Settings) -> bool {
+    ip.is_some_and(|ip| {
         !settings
             .internal_networks
             .iter()
-            .any(|net| net.contains(ip))
+            .any(|net| net.contains(&ip))
     })
 }
 
-fn weights(matches: &[Behaviour], hits: &[Hit]) -> Vec<Weight> {
+/// Whether a program, or the script that it runs, is one of those that change hosts all day.
+fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> {
+    let script = command.and_then(|line| line.split(|byte| *byte == b' ').nth(1));
+    let known = |path: &[u8]| {
+        let is_trusted = TRUSTED.iter().any(|folder| path.starts_with(folder));
+        let name = path.rsplit(|byte| *byte == b'/').next()?;
+        let has = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name);
+        match is_trusted {
+            true if has(&PACKAGES) => Some(Suppressed::Packages),
+            true if has(&CONFIGURATION) => Some(Suppressed::Configuration),
+            _ => None,
+        }
+    };
+    exe.and_then(known).or_else(|| script.and_then(known))
+}
+
+fn weights(matches: &[Behaviour], hits: &[Hit], points: &Points) -> Vec<Weight> {
     let rules = matches.iter().map(|behaviour| Weight {
         of: behaviour.rule.id.clone(),
         title: behaviour.rule.title.clone(),
-        points: points(behaviour.rule.severity),
+        points: points.of(behaviour.rule.severity),
+        is_weak: behaviour.rule.severity < Severity::High,
         tags: behaviour.rule.tags.clone(),
     });
     let indicators = hits.iter().map(|hit| Weight {
         of: format!("indicator {}", hit.indicator.value).into(),
         title: format!("Indicator {}", hit.indicator.value).into(),
-        points: INDICATOR,
+        points: points.indicator,
+        is_weak: false,
         tags: vec!["attack.command-and-control".into()],
     });
     rules.chain(indicators).collect()
@@ -51,17 +95,23 @@ pub fn process(
 ) -> Seen {
     let user = process.login_user.name.or(process.user.name);
     let line = process.command_line();
+    let ancestors = process.ancestors.iter();
+    let routine = ancestors.filter_map(|one| routine_of(one.exe, one.command));
+    let source = process.origin.src_ip();
     Seen {
         session: process.session,
-        outside: outside(process.origin.src_ip(), settings),
+        source,
+        is_outside: is_outside(source, settings),
         user: user.map(Into::into),
+        login_user: process.login_user.id,
+        routine: routine_of(process.exe, Some(&line)).or(routine.into_iter().next()),
         what: String::from_utf8_lossy(&line[..line.len().min(MOST_WHAT)]).into(),
         evidence: Evidence {
             uid: process.uid,
             type_uid: ocsf::TYPE_LAUNCH,
             time: process.stamp.time,
         },
-        weights: weights(matches, hits),
+        weights: weights(matches, hits, &settings.verdict.points),
     }
 }
 
@@ -71,21 +121,38 @@ pub fn audit(event: &AuditEvent<'_>, matches: &[Behaviour], settings: &Settings)
     let call = event.call.and_then(|call| call.name).unwrap_or_default();
     Seen {
         session: actor.session,
-        outside: outside(event.origin.src_ip(), settings),
+        source: event.origin.src_ip(),
+        is_outside: is_outside(event.origin.src_ip(), settings),
         user: actor.login_user.name.or(actor.user.name).map(Into::into),
+        login_user: actor.login_user.id,
+        routine: routine_of(actor.exe, None),
         what: format!("{program} {call}").trim().into(),
         evidence: Evidence {
             uid: event.uid,
             type_uid: ocsf::audit::type_uid(event),
             time: event.stamp.time,
         },
-        weights: weights(matches, &[]),
+        weights: weights(matches, &[], &settings.verdict.points),
     }
+}
+
+/// The account that an event says was made: its name, else its number.
+pub fn made_account(event: &AuditEvent<'_>) -> Option<String> {
+    let Activity::Account(change) = event.activity else {
+        return None;
+    };
+    let is_made = change.action == AccountAction::Create && event.success != Some(false);
+    let name = change.user.name.map(String::from_utf8_lossy);
+    let account = name
+        .map(String::from)
+        .or(change.user.id.map(|id| id.to_string()));
+    account.filter(|_| is_made)
 }
 
 /// A logon that got in after guesses, or from an indicator's address.
 pub fn logon(logon: &Logon, hits: &[Hit], alerts: &[Alert], settings: &Settings) -> Option<Seen> {
-    let mut weights = weights(&[], if logon.success { hits } else { &[] });
+    let points = &settings.verdict.points;
+    let mut weights = weights(&[], if logon.success { hits } else { &[] }, points);
     if alerts.iter().any(|alert| alert.rule == Rule::GuessedLogon) {
         let tags = [
             "attack.credential-access",
@@ -95,14 +162,18 @@ pub fn logon(logon: &Logon, hits: &[Hit], alerts: &[Alert], settings: &Settings)
         weights.push(Weight {
             of: Rule::GuessedLogon.id().into(),
             title: "Guessed logon".into(),
-            points: GUESSED,
+            points: points.guessed,
+            is_weak: false,
             tags: tags.map(Into::into).into(),
         });
     }
     (!weights.is_empty()).then(|| Seen {
         session: logon.session,
-        outside: outside(logon.src_ip, settings),
+        source: logon.src_ip,
+        is_outside: is_outside(logon.src_ip, settings),
         user: logon.user.name.clone(),
+        login_user: logon.user.id,
+        routine: None,
         what: format!("logon by {}", logon.service).into(),
         evidence: Evidence {
             uid: logon.uid,
@@ -123,6 +194,10 @@ impl Desk {
         let verdict = &teller.settings.verdict;
         host.stories
             .take(&seen, &host.name, verdict, &mut |alert| alerts.push(alert));
+        let suppressed = std::mem::take(&mut host.stories.suppressed);
+        for (count, more) in teller.stats.suppressed.iter_mut().zip(suppressed) {
+            *count += more;
+        }
         self.alerts(teller);
     }
 }

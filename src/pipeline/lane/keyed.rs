@@ -50,6 +50,8 @@ pub enum Key {
     SessionNumber(u64, u32),
     Process(u64, u32),
     Story(u64, verdict::Key),
+    /// A command pattern, by its hash.
+    Pattern(u64, u64),
 }
 
 impl Key {
@@ -69,7 +71,8 @@ impl Key {
             | Key::Source(number, _)
             | Key::SessionNumber(number, _)
             | Key::Process(number, _)
-            | Key::Story(number, _) => Some(number),
+            | Key::Story(number, _)
+            | Key::Pattern(number, _) => Some(number),
         }
     }
 
@@ -92,6 +95,8 @@ pub struct HostCore<S> {
     pub lives: u32,
     /// When it was looked for stories that are over.
     pub looked: Timestamp,
+    /// When learning of command patterns began.
+    pub learnt_since: Option<Timestamp>,
     pub kernel_lost: Option<u32>,
     pub arrived: Timestamp,
     pub released: Timestamp,
@@ -168,6 +173,9 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
     });
     visit.map(&mut host.processes.nodes, |pid| Key::Process(number, pid));
     visit.map(&mut host.stories.all, |of| Key::Story(number, of));
+    visit.map(&mut host.patterns.by_hash, |hash| {
+        Key::Pattern(number, hash)
+    });
 }
 
 /// From now on the maps of a host mark what changes.
@@ -221,6 +229,7 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
         cursor: host.processes.cursor.clone(),
         lives: host.processes.lives,
         looked: host.stories.looked,
+        learnt_since: host.patterns.since,
         kernel_lost: host.kernel_lost,
         arrived: host.arrived,
         released: host.released,

@@ -26,6 +26,7 @@ use crate::pipeline::state::logons::{Context, Decided};
 use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
 use super::keyed;
+use super::rarity::{Lately, PatternCounts};
 use super::trace::Step;
 use super::{Call, State, Stats, alerts, judge};
 
@@ -36,6 +37,11 @@ pub struct Desk {
     hits: Vec<Hit>,
     decided: Vec<Decided>,
     matches: Vec<Behaviour>,
+    /// Of the program start that is told.
+    pub pattern: Vec<u8>,
+    pub lately: Lately,
+    /// `None`: nobody asks for them.
+    pub counts: Option<PatternCounts>,
     pub seen: Option<Seen>,
     pub alerts: Vec<Alert>,
 }
@@ -130,6 +136,7 @@ impl State {
         desk.audit(&bump, host, &event, cut, &mut teller);
         bump.reset();
         desk.bump = bump;
+        teller.stats.forgotten_processes += std::mem::take(&mut host.processes.dropped);
         desk.serial(host, &event, &mut teller);
         let hosts = &self.hosts;
         call.told(|out| Step::Event {
@@ -219,7 +226,9 @@ impl Desk {
         if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
             let same = host.processes.comes(&start);
+            let new_pattern = self.new_pattern(&start, &mut host.patterns, settings, bump);
             let mut process = start;
+            process.new_pattern = new_pattern;
             fill_in_names(&mut process, host);
             process.origin = host.sessions.origin(start.session, start.login_user.id);
             process.ancestors = host.processes.ancestors(start.ppid, start.session, bump);
@@ -281,6 +290,10 @@ impl Desk {
         let matches = self.matches.len();
         if matches > 0 {
             self.seen = Some(judge::audit(&audit, &self.matches, settings));
+        }
+        if let Some(account) = judge::made_account(&audit).filter(|_| by_rules) {
+            host.stories
+                .made(&judge::audit(&audit, &[], settings), &account);
         }
         teller.tell_chosen(choice, matches, Kind::Audit, &host.bytes, |out, schema| {
             encode::audit(out, schema, &audit);

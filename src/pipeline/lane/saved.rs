@@ -296,6 +296,9 @@ impl Pieces {
             }
             Key::Process(_, pid) => host.processes.nodes.restore(pid, decode(key, value)?),
             Key::Story(_, of) => host.stories.all.restore(of, decode(key, value)?),
+            Key::Pattern(_, hash) => {
+                host.patterns.by_hash.restore(hash, decode(key, value)?);
+            }
         }
         Ok(())
     }
@@ -326,6 +329,8 @@ impl Pieces {
         host.processes.lives = core.lives;
         host.processes.restored();
         host.stories.looked = core.looked;
+        host.stories.restored();
+        host.patterns.since = core.learnt_since;
         host.kernel_lost = core.kernel_lost;
         host.arrived = core.arrived;
         host.released = core.released;

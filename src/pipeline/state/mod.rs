@@ -1,5 +1,5 @@
 //! What a lane remembers of a host: logons in the making, sessions, processes, names of
-//! users, serials.
+//! users, command patterns, serials.
 //!
 //! Place in the flow: after an event is whole, before intel and detection. Every type here has a saved
 //! form and goes on from it as if it had never stopped. It is bounded for each host, and never knows
@@ -9,7 +9,9 @@ mod attempt;
 mod cursor;
 mod image;
 pub mod logons;
+pub mod mask;
 pub mod names;
+pub mod patterns;
 pub mod processes;
 mod room;
 pub mod serials;
@@ -18,6 +20,7 @@ pub mod sessions;
 pub use cursor::Cursor;
 pub use logons::Logons;
 pub use names::Names;
+pub use patterns::Patterns;
 pub use processes::Processes;
 pub use serials::Serials;
 pub use sessions::Sessions;

@@ -58,6 +58,8 @@ pub struct Processes {
     pub cursor: Cursor,
     /// Lives and tickets given out.
     pub lives: u32,
+    /// Processes that were let go because the bound was reached.
+    pub dropped: u64,
     /// Made from the nodes.
     room: Room,
 }
@@ -328,6 +330,7 @@ impl Processes {
             };
             if !stays {
                 self.nodes.remove(&pid);
+                self.dropped += 1;
                 return;
             }
             let ticket = self.ticket(pid, Line::Parents);

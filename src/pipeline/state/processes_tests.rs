@@ -34,6 +34,7 @@ fn process<'t>(told: &Told<'t>) -> Process<'t> {
         session: told.session,
         origin: Origin::None,
         ancestors: &[],
+        new_pattern: None,
         tty: None,
         keys: &[],
         labels: &[],
@@ -213,6 +214,9 @@ fn the_bound_lets_parents_live() {
         assert_eq!(line.len(), 1, "{pid}");
         assert!(all.len() <= MOST);
     }
+    // Counted, and not saved: it is taken away.
+    let gone = std::mem::take(&mut all.dropped) as usize;
+    assert_eq!(gone + all.len(), 8_990);
     let mut again = Processes {
         cursor: all.cursor.clone(),
         lives: all.lives,

@@ -27,6 +27,7 @@ fn settings() -> Arc<Settings> {
             sessions_per_host: 4,
             processes_per_host: 4,
             sources_per_host: 4,
+            patterns_per_host: 4,
             hosts: 4,
         },
         ..Settings::default()

@@ -48,7 +48,12 @@ fn argument(name: &str) -> Option<usize> {
 }
 
 /// A program start by the names of `process_creation`.
-pub struct Start<'p>(pub &'p Process<'p>);
+pub struct Start<'p> {
+    process: &'p Process<'p>,
+    /// What nearly all rules ask for, as text.
+    image: Option<Cow<'p, str>>,
+    line: Option<Cow<'p, str>>,
+}
 
 /// A program start as its EXECVE record.
 pub struct Execve<'p>(pub &'p Process<'p>);
@@ -81,7 +86,7 @@ fn command_line<'p>(process: &Process<'p>) -> Cow<'p, str> {
     }
 }
 
-impl Start<'_> {
+impl<'p> Start<'p> {
     const NAMES: [&'static str; 10] = [
         "Image",
         "CommandLine",
@@ -95,13 +100,21 @@ impl Start<'_> {
         "SourceIp",
     ];
 
+    pub fn of(process: &'p Process<'p>) -> Start<'p> {
+        let has_line = !process.argv.is_empty();
+        Start {
+            process,
+            image: process.exe.map(String::from_utf8_lossy),
+            line: has_line.then(|| command_line(process)),
+        }
+    }
+
     fn field(&self, name: &str) -> Field<'_> {
-        let process = self.0;
+        let process = self.process;
         let parent = process.ancestors.first();
         match name {
-            "Image" => maybe(process.exe),
-            "CommandLine" if process.argv.is_empty() => None,
-            "CommandLine" => Some(EventValue::Str(command_line(process))),
+            "Image" => Some(word(self.image.as_deref()?)),
+            "CommandLine" => Some(word(self.line.as_deref()?)),
             "ParentImage" => maybe(parent?.exe),
             "ParentCommandLine" => maybe(parent?.command),
             "CurrentDirectory" => maybe(process.cwd),

@@ -96,6 +96,7 @@ fn write_additional(a: &mut Object<'_>, process: &Process<'_>, hits: &[Hit]) {
     a.number_if("gid", process.group.id);
     a.number_if("egid", process.effective_group.id);
     origin(a, process.origin);
+    a.text_if("new_pattern", process.new_pattern);
     common::labels(a, process.labels);
     common::completeness(a, &process.completeness);
     common::indicators(a, hits);

@@ -37,6 +37,7 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
     o.object("auditd", |a| write_auditd(a, process));
     o.object("trailhound", |t| {
         origin(t, process.origin);
+        t.text_if("new_pattern", process.new_pattern);
         if let [_, more @ ..] = process.ancestors
             && !more.is_empty()
         {

@@ -191,15 +191,36 @@ pub fn required_user(o: &mut Object<'_>, key: &str, who: &Account<'_>) {
 
 /// `enrichments` and `observables` of the hits on an event, with its other observables.
 pub fn sightings(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<IpAddr>)]) {
-    if !hits.is_empty() {
-        o.objects("enrichments", hits, |e, hit| {
+    enrichments(o, hits, None);
+    observables(o, hits, addresses);
+}
+
+/// `enrichments`: the hits on an event, and the pattern of a command that is new to its host.
+pub fn enrichments(o: &mut Object<'_>, hits: &[Hit], new_pattern: Option<&[u8]>) {
+    if hits.is_empty() && new_pattern.is_none() {
+        return;
+    }
+    let items = hits.iter().map(Ok).chain(new_pattern.map(Err));
+    o.objects("enrichments", items, |e, item| match item {
+        Ok(hit) => {
             e.text("name", hit.field.as_bytes());
             e.text("value", hit.observed.as_bytes());
             e.raw(r#""type":"indicator""#);
             e.text("provider", hit.indicator.file.as_bytes());
             e.object("data", |d| hit_data(d, hit));
-        });
-    }
+        }
+        Err(pattern) => {
+            e.raw(r#""name":"process.cmd_line""#).text("value", pattern);
+            e.raw(r#""type":"rarity","desc":"first seen on this host""#);
+            e.object("data", |d| {
+                d.bool("first_seen", true);
+            });
+        }
+    });
+}
+
+/// `observables` of an event.
+pub fn observables(o: &mut Object<'_>, hits: &[Hit], addresses: &[(&str, Option<IpAddr>)]) {
     let addresses = || {
         addresses
             .iter()

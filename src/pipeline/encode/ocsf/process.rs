@@ -3,7 +3,6 @@
 //! Most documents are of this class: what is the same in all of them is copied in as few texts as
 //! possible, each with the punctuation around it.
 
-use std::net::IpAddr;
 use std::ops::Range;
 
 use crate::model::process::{Account, Ancestor};
@@ -28,7 +27,7 @@ pub fn write(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
     write_device(out, process.host);
     let parent = write_actor(out, process);
     write_process(out, process, joined, parent);
-    write_observables(out, hits, process.origin.src_ip());
+    write_observables(out, process, hits);
     write_unmapped(out, process, joined);
 }
 
@@ -183,10 +182,12 @@ fn write_parents(out: &mut Vec<u8>, ancestors: &[Ancestor<'_>], parent: Range<us
     }
 }
 
-fn write_observables(out: &mut Vec<u8>, hits: &[Hit], src_ip: Option<IpAddr>) {
-    if !hits.is_empty() || src_ip.is_some() {
+fn write_observables(out: &mut Vec<u8>, process: &Process<'_>, hits: &[Hit]) {
+    let (src_ip, new_pattern) = (process.origin.src_ip(), process.new_pattern);
+    if !hits.is_empty() || src_ip.is_some() || new_pattern.is_some() {
         members(out, |o| {
-            common::sightings(o, hits, &[(common::SESSION_IP, src_ip)])
+            common::enrichments(o, hits, new_pattern);
+            common::observables(o, hits, &[(common::SESSION_IP, src_ip)]);
         });
     }
 }
@@ -386,6 +387,7 @@ mod tests {
             session: None,
             origin: Origin::None,
             ancestors: &[],
+            new_pattern: None,
             tty: None,
             keys: &[],
             labels: &[],

@@ -54,6 +54,7 @@ impl Saved {
             Key::SessionNumber(..) => "number",
             Key::Process(..) => "process",
             Key::Story(..) => "story",
+            Key::Pattern(..) => "pattern",
             _ => "other",
         };
         keys.iter().map(|bytes| kind(key(bytes))).collect()
@@ -97,12 +98,14 @@ impl Told {
 fn only_what_changed_is_written_and_what_came_and_went_never() {
     let mut told = Told::new();
     let (first, second) = (program_start("web01", 1), program_start("web02", 2));
-    // A whole event leaves no trace but the clocks of its host, and the program that it started.
+    // A whole event leaves no trace but the clocks of its host, the program that it started, and its pattern.
     let none = Vec::<&str>::new();
     assert_eq!(
         told.after(&first),
         (
-            vec!["carrier", "name", "host", "released", "process", "lane"],
+            vec![
+                "carrier", "name", "host", "released", "process", "pattern", "lane"
+            ],
             none.clone()
         )
     );
@@ -120,7 +123,10 @@ fn only_what_changed_is_written_and_what_came_and_went_never() {
     );
     assert_eq!(
         told.after(&second[3..]),
-        (vec!["host", "released", "process", "lane"], vec!["event"])
+        (
+            vec!["host", "released", "process", "pattern", "lane"],
+            vec!["event"]
+        )
     );
     let opened = logon(500, 100, true);
     let (kinds, gone) = told.after(&opened);
@@ -243,8 +249,8 @@ fn a_value_that_is_too_long_for_a_record_is_cut_and_grows_and_goes() {
         .collect();
     assert_eq!(
         goes_on(&later),
-        (small + 10, 0),
-        "nine pages of stamps, a hole and a program, and no event"
+        (small + 12, 0),
+        "nine pages of stamps, a hole, a program and two patterns, and no event"
     );
 }
 
