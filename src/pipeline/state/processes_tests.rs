@@ -1,10 +1,10 @@
 //! The process tree: parents that are known, unknown, and never wrong; its bound; its saved form.
 
-use super::super::image::{CUT, MOST_COMMAND};
 use super::*;
 use crate::model::process::{Account, Completeness};
 use crate::model::session::Origin;
 use crate::model::{EventUid, Stamp};
+use crate::pipeline::state::image::{CUT, MOST_COMMAND};
 use proptest::prelude::*;
 
 struct Told<'t> {
