@@ -41,6 +41,9 @@ const CONFIGURATION: [&str; 5] = [
     "cf-agent",
 ];
 
+/// Behind their names may stand a version.
+const INTERPRETERS: [&str; 6] = ["python", "perl", "ruby", "bash", "dash", "sh"];
+
 /// Folders that only root writes: elsewhere a name proves nothing.
 const TRUSTED: [&[u8]; 4] = [b"/usr/", b"/bin/", b"/sbin/", b"/opt/"];
 
@@ -53,20 +56,30 @@ fn is_outside(ip: Option<IpAddr>, settings: &Settings) -> bool {
     })
 }
 
-/// Whether a program, or the script that it runs, is one of those that change hosts all day.
+/// Whether a program, or the script that an interpreter runs, is one of those that change hosts all day.
 fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> {
-    let script = command.and_then(|line| line.split(|byte| *byte == b' ').nth(1));
+    let exe = exe?;
+    let name = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
     let known = |path: &[u8]| {
         let is_trusted = TRUSTED.iter().any(|folder| path.starts_with(folder));
-        let name = path.rsplit(|byte| *byte == b'/').next()?;
+        let name = name(path).filter(|_| is_trusted)?;
         let has = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name);
-        match is_trusted {
-            true if has(&PACKAGES) => Some(Suppressed::Packages),
-            true if has(&CONFIGURATION) => Some(Suppressed::Configuration),
-            _ => None,
+        match () {
+            () if has(&PACKAGES) => Some(Suppressed::Packages),
+            () if has(&CONFIGURATION) => Some(Suppressed::Configuration),
+            () => None,
         }
     };
-    exe.and_then(known).or_else(|| script.and_then(known))
+    // Any other program may be given such a path as an argument.
+    let mut name = name(exe)?;
+    while name
+        .pop_if(|last| last.is_ascii_digit() || *last == b'.')
+        .is_some()
+    {}
+    let interprets = INTERPRETERS.iter().any(|one| one.as_bytes() == name);
+    let script = command.filter(|_| interprets);
+    let script = script.and_then(|line| line.split(|byte| *byte == b' ').nth(1));
+    known(exe).or_else(|| script.and_then(known))
 }
 
 fn weights(matches: &[Behaviour], hits: &[Hit], points: &Points) -> Vec<Weight> {
@@ -199,5 +212,32 @@ impl Desk {
             *count += more;
         }
         self.alerts(teller);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_changes_hosts_all_day_is_known_by_program_or_script() {
+        let of = |exe: &str, line: &str| routine_of(Some(exe.as_bytes()), Some(line.as_bytes()));
+        let (packages, configuration) = (Suppressed::Packages, Suppressed::Configuration);
+        assert_eq!(of("/usr/bin/dpkg", "dpkg -i a.deb"), Some(packages));
+        assert_eq!(
+            of("/usr/bin/python3.11", "python3 /usr/bin/yum update"),
+            Some(packages)
+        );
+        let agent = "ruby /opt/puppetlabs/bin/puppet agent";
+        assert_eq!(of("/usr/bin/ruby3.1", agent), Some(configuration));
+        for (exe, line) in [
+            ("/tmp/dpkg", "dpkg -i a.deb"),
+            ("/usr/bin/python3", "python3 /tmp/yum"),
+            ("/usr/bin/curl", "curl /usr/bin/apt -o /tmp/x"),
+            ("/usr/bin/shred", "shred /usr/bin/dpkg"),
+            ("/usr/bin/bash", "-bash"),
+        ] {
+            assert_eq!(of(exe, line), None, "{line}");
+        }
     }
 }
