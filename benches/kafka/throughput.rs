@@ -87,7 +87,9 @@ fn rate(servers: &str, group: &str, topic: &str, records: i64) -> f64 {
         .create()
         .expect("a consumer");
     let mut list = TopicPartitionList::new();
-    (0..PARTITIONS).for_each(|partition| drop(list.add_partition(topic, partition)));
+    for partition in 0..PARTITIONS {
+        list.add_partition(topic, partition);
+    }
     let mut first = None;
     loop {
         let committed = consumer.committed_offsets(list.clone(), Duration::from_secs(10));

@@ -62,11 +62,21 @@ pub fn begins_at_end(kafka: &Kafka) -> bool {
         .is_some_and(|value| ["latest", "largest", "end"].contains(&value.reveal()))
 }
 
+/// Whether the user leaves assignment and time-outs of the group to the brokers (KIP-848).
+fn brokers_assign(kafka: &Kafka) -> bool {
+    let protocol = kafka.properties.get("group.protocol");
+    protocol.is_some_and(|protocol| protocol.reveal() == "consumer")
+}
+
 pub fn consumer(kafka: &Kafka, delivery: Delivery) -> ClientConfig {
     let mut config = base(kafka);
+    // Where brokers assign, the client refuses these.
+    if !brokers_assign(kafka) {
+        config
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "15000");
+    }
     config
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("session.timeout.ms", "15000")
         // A full queue is looked at again after 5 ms; the default stalls it for a second.
         .set("fetch.queue.backoff.ms", "5")
         .set("queued.min.messages", "20000")

@@ -62,13 +62,11 @@ impl Broker {
             .tempdir()
             .map_err(|error| error.to_string())?;
         let (port, controller) = ports[node];
-        let listed = |each: &dyn Fn((usize, &(u16, u16))) -> String| {
-            let all: Vec<_> = ports.iter().enumerate().map(each).collect();
-            all.join(",")
-        };
-        let voters =
-            listed(&|(node, (_, controller))| format!("{}@127.0.0.1:{controller}", node + 1));
-        let servers = listed(&|(_, (port, _))| format!("127.0.0.1:{port}"));
+        let voters = ports.iter().zip(1..);
+        let voters = voters.map(|((_, port), id)| format!("{id}@127.0.0.1:{port}"));
+        let voters = voters.collect::<Vec<_>>().join(",");
+        let servers = ports.iter().map(|(port, _)| format!("127.0.0.1:{port}"));
+        let servers = servers.collect::<Vec<_>>().join(",");
         let replication = ports.len();
         let suffice = replication.div_ceil(2);
         let (node, path) = (node + 1, folder.path().display());
@@ -85,6 +83,8 @@ impl Broker {
              transaction.state.log.num.partitions=4\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\ngroup.min.session.timeout.ms=1000\n\
+             group.consumer.session.timeout.ms=6000\ngroup.consumer.min.session.timeout.ms=6000\n\
+             group.consumer.heartbeat.interval.ms=1000\ngroup.consumer.min.heartbeat.interval.ms=1000\n\
              log.cleaner.dedupe.buffer.size=16777216\n"
         );
         fs::write(folder.path().join("server.properties"), properties)

@@ -17,6 +17,9 @@ use crate::clients;
 /// The kinds that are written, which end the names of their topics.
 pub const KINDS: [&str; 4] = ["process", "logon", "flow", "alert"];
 
+/// The brokers assign partitions, and not one of the members.
+pub const BROKERS_ASSIGN: &str = "\"group.protocol\" = \"consumer\"\n";
+
 /// One test's own topics, group and folder.
 pub struct Place {
     pub servers: String,
@@ -86,10 +89,15 @@ impl Place {
         } else {
             "[kafka.properties]\n"
         };
-        let more = format!(
-            "{more}\n{properties}\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"1000\"\n"
-        );
-        self.start_with(name, &self.config(&more))
+        let timeouts = match more.contains(BROKERS_ASSIGN) {
+            // They say when a member is taken for dead too.
+            true => "",
+            false => "\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"1000\"\n",
+        };
+        self.start_with(
+            name,
+            &self.config(&format!("{more}\n{properties}{timeouts}")),
+        )
     }
 
     pub fn start_with(&self, name: &str, config: &str) -> Daemon {

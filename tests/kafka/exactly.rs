@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::cases::{feed, feed_to_small_records};
 use crate::clients::{self, Feeder};
-use crate::daemon::{Daemon, KINDS, Place, wait_for};
+use crate::daemon::{BROKERS_ASSIGN, Daemon, KINDS, Place, wait_for};
 use crate::recording::{self, Documents, Host};
 
 const HOSTS: usize = 6;
@@ -194,6 +194,13 @@ pub fn second_daemon_eager(broker: &mut Broker) {
         "eo-join-eager",
         "[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n",
     );
+}
+
+pub fn second_daemon_with_the_brokers_protocol(broker: &mut Broker) {
+    // Their other assignor would give one daemon all audit lines, and the other the flows.
+    let properties =
+        format!("[kafka.properties]\n{BROKERS_ASSIGN}\"group.remote.assignor\" = \"range\"\n");
+    join_and_leave(broker, "eo-join-brokers", &properties);
 }
 
 fn join_and_leave(broker: &mut Broker, name: &str, properties: &str) {

@@ -74,6 +74,10 @@ const CASES: &[Case] = &[
         exactly::second_daemon_eager,
     ),
     (
+        "exactly_once_while_a_second_daemon_joins_and_leaves_with_the_brokers_protocol",
+        exactly::second_daemon_with_the_brokers_protocol,
+    ),
+    (
         "exactly_once_while_the_broker_is_killed",
         exactly::broker_killed,
     ),
