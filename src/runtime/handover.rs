@@ -239,9 +239,11 @@ impl<P: Port> Worker<P> {
         if !self.is_exactly_once() || partitions.is_empty() {
             return Ok(Some(States::new()));
         }
-        let reading = match self.reading.take() {
-            Some(reading) if reading.is_of(partitions) => reading,
-            _ => {
+        let mut under_way = self.readings.iter();
+        let reading = match under_way.position(|reading| reading.is_of(partitions)) {
+            Some(at) => self.readings.swap_remove(at),
+            None => {
+                self.forget_readings();
                 let keys = self.keys(partitions).into_iter();
                 let lanes = keys.filter_map(|key| Some((key, self.state_topic(key)?)));
                 let reader = StateReader::new(&self.port, &self.shared, self.id, self.sink.id())?;
@@ -262,10 +264,20 @@ impl<P: Port> Worker<P> {
                 Ok(Some(states?))
             }
             Err(reading) => {
-                self.reading = Some(reading);
+                self.readings.push(reading);
                 Ok(None)
             }
         }
+    }
+
+    /// What nobody waits for any more. Reading for a decision outlives an abort: the group takes no offsets of
+    /// ours before it is answered, so that each commit until then would end in the next abort.
+    fn forget_readings(&mut self) {
+        let postponed = &self.postponed;
+        self.readings.retain(|reading| match postponed {
+            Some(Decision::Assigned(partitions)) => reading.is_of(partitions),
+            _ => false,
+        });
     }
 
     fn state_topic(&self, key: Key) -> Option<Arc<str>> {

@@ -116,7 +116,7 @@ pub struct Worker<P: Port> {
     /// What could not be carried out yet: next time again.
     pub(super) postponed: Option<Decision>,
     /// State of lanes that are being taken up.
-    pub(super) reading: Option<Reading>,
+    pub(super) readings: Vec<Reading>,
     /// Since when a topic of the state lacks a partition that the input has.
     pub(super) no_state_since: Option<Instant>,
     pub(super) doubts: Doubts,
@@ -149,7 +149,7 @@ impl<P: Port> Worker<P> {
             last_view: port.now(),
             brokers_away: false,
             postponed: None,
-            reading: None,
+            readings: Vec::new(),
             no_state_since: None,
             doubts: Doubts::new(),
             strays: VecDeque::new(),
@@ -260,7 +260,7 @@ impl<P: Port> Worker<P> {
                 Some(Ok(message)) => self.take(&message, wall).await?,
                 Some(Err(error)) => self.news(error)?,
             }
-            if self.reading.is_none() && consumer.has_decision() {
+            if self.readings.is_empty() && consumer.has_decision() {
                 break;
             }
         }

@@ -135,6 +135,15 @@ fn state_that_is_compacted_while_it_is_read() {
     hold(1529..1530, |seed| plan(seed, None));
 }
 
+/// A commit of a generation that is over is aborted, and so is each one until the group is answered; and the
+/// answer waited for state whose reading every abort began anew: nothing was ever told again.
+#[test]
+fn a_decision_that_waits_for_state_outlives_an_abort() {
+    for seed in [3375, 6535] {
+        hold(seed..seed + 1, |seed| plan(seed, None));
+    }
+}
+
 #[test]
 fn at_least_once_loses_no_event() {
     hold(0..40, |seed| Plan {
