@@ -139,7 +139,7 @@ fn no_rule_is_passed_over_that_the_engine_alone_would_tell() {
     );
     result.unwrap();
     eprintln!("{} rules, {} matches", alone.len(), told.get());
-    assert!(told.get() > 1_000, "the events come near enough");
+    assert!(told.get() > 500, "the events come near enough");
 }
 
 /// A program start without what the test varies.
