@@ -112,8 +112,6 @@ pub struct Stories {
     pub looked: Timestamp,
     /// Stories that were let go because the bound was reached, untold.
     pub dropped: u64,
-    /// Stories in which accounts were made.
-    with_accounts: usize,
     /// Signs that weighed nothing, since somebody took the counts away.
     pub suppressed: [u64; Suppressed::ALL.len()],
 }
@@ -162,12 +160,6 @@ impl Stories {
         }
     }
 
-    /// The stories have been put back.
-    pub fn restored(&mut self) {
-        let with = self.all.values().filter(|story| !story.accounts.is_empty());
-        self.with_accounts = with.count();
-    }
-
     /// An account was made. Where that is of a story, what the account does is, too.
     pub fn made(&mut self, seen: &Seen, account: &str) {
         if let Some(key) = self.key_of(seen)
@@ -175,22 +167,19 @@ impl Stories {
             && story.points > 0
             && story.accounts.len() < MOST_ACCOUNTS
         {
-            self.with_accounts += usize::from(story.accounts.is_empty());
             story.accounts.insert(account.into());
         }
     }
 
     fn key_of(&self, seen: &Seen) -> Option<Key> {
         let session = seen.session?;
+        let number = seen.login_user.map(|id| id.to_string());
+        let name = seen.user.as_deref().map(String::from_utf8_lossy);
         let is_of = |story: &Story| {
-            let number = seen.login_user.map(|id| id.to_string());
-            let name = seen.user.as_deref().map(String::from_utf8_lossy);
             let mut names = name.iter().map(|name| &**name).chain(number.as_deref());
-            names.any(|name| story.accounts.contains(name))
+            !story.accounts.is_empty() && names.any(|name| story.accounts.contains(name))
         };
-        if self.with_accounts > 0
-            && let Some((key, _)) = self.all.iter().find(|(_, story)| is_of(story))
-        {
+        if let Some((key, _)) = self.all.iter().find(|(_, story)| is_of(story)) {
             return Some(*key);
         }
         Some(match (seen.source, seen.login_user) {
@@ -234,7 +223,6 @@ impl Stories {
         let Some(mut story) = self.all.remove(&key) else {
             return;
         };
-        self.with_accounts -= usize::from(!story.accounts.is_empty());
         if let Some((severity, _)) = story.told {
             tell(story.tell(key, host, severity, Step::Close));
         }

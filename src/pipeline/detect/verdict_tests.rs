@@ -43,7 +43,6 @@ fn run(all: &[Seen]) -> (Stories, Vec<Alert>) {
                 .all
                 .restore(*key, postcard::from_bytes(&saved).unwrap());
         }
-        again.restored();
         stories = again;
     }
     (stories, told)

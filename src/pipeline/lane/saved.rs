@@ -329,7 +329,6 @@ impl Pieces {
         host.processes.lives = core.lives;
         host.processes.restored();
         host.stories.looked = core.looked;
-        host.stories.restored();
         host.patterns.since = core.learnt_since;
         host.kernel_lost = core.kernel_lost;
         host.arrived = core.arrived;
