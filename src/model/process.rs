@@ -86,7 +86,7 @@ pub enum Did {
 }
 
 /// One successful program start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Process<'a> {
     pub uid: EventUid,
     pub host: &'a str,

@@ -79,6 +79,7 @@ impl Desk {
     pub fn new_pattern<'b>(
         &mut self,
         process: &Process<'_>,
+        line: &[u8],
         known: &mut Patterns,
         settings: &Settings,
         bump: &'b Bump,
@@ -87,23 +88,22 @@ impl Desk {
             return None;
         }
         let exe = process.exe.or(process.comm).unwrap_or_default();
-        let line = process.command_line();
         if let Some(counts) = &mut self.counts {
-            write(exe, &line, &mut self.pattern);
+            write(exe, line, &mut self.pattern);
             counts.count(&self.pattern);
         }
         let rarity = settings.rarity.as_ref()?;
-        let raw = xxh3_64_with_seed(&line, xxh3_64(exe));
+        let raw = xxh3_64_with_seed(line, xxh3_64(exe));
         let lately = &mut self.lately.0[raw as usize % LATELY];
         if lately.0 != raw {
-            write(exe, &line, &mut self.pattern);
+            write(exe, line, &mut self.pattern);
             *lately = (raw, xxh3_64(&self.pattern));
         }
         let most = settings.limits.patterns_per_host;
         if !known.take(lately.1, process.stamp.time, rarity, most) {
             return None;
         }
-        write(exe, &line, &mut self.pattern);
+        write(exe, line, &mut self.pattern);
         Some(bump.alloc_slice_copy(&self.pattern))
     }
 }

@@ -226,7 +226,8 @@ impl Desk {
         if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
             let same = host.processes.comes(&start);
-            let new_pattern = self.new_pattern(&start, &mut host.patterns, settings, bump);
+            let line = start.command_line();
+            let new_pattern = self.new_pattern(&start, &line, &mut host.patterns, settings, bump);
             let mut process = start;
             process.new_pattern = new_pattern;
             fill_in_names(&mut process, host);
@@ -235,7 +236,7 @@ impl Desk {
             process.labels = &choice.labels;
             self.process(&process, &choice, host, teller);
             let most = settings.limits.processes_per_host;
-            host.processes.start(&start, same, most);
+            host.processes.start(&start, &line, same, most);
             self.judge(host, teller);
             return;
         }

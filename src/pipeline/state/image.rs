@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Timestamp;
 use crate::model::process::Ancestor;
-use crate::model::{Process, Timestamp};
 
 pub const MOST_COMMAND: usize = 512;
 
@@ -28,34 +28,20 @@ pub struct Image {
 }
 
 impl Image {
-    pub fn of_start(process: &Process<'_>, exe: &[u8]) -> Image {
-        let started = Some(process.stamp.time);
-        if process.argv.is_empty() {
+    /// `line`: its arguments with one space between, where any are known.
+    pub fn of_start(exe: &[u8], line: Option<&[u8]>, time: Timestamp) -> Image {
+        let started = Some(time);
+        let Some(line) = line else {
             return Image {
                 started,
                 ..Image::of_path(exe)
             };
-        }
-        let exe = &exe[..exe.len().min(MOST_EXE)];
-        let length = match process.joined {
-            Some(joined) => joined.text().len(),
-            None => {
-                process
-                    .argv
-                    .iter()
-                    .map(|argument| argument.len() + 1)
-                    .sum::<usize>()
-                    - 1
-            }
         };
-        let most = exe.len() + MOST_COMMAND;
-        let mut text = Vec::with_capacity((exe.len() + length).min(most + CUT.len()));
-        text.extend_from_slice(exe);
-        if !write_command(process, &mut text, most) {
-            text.extend_from_slice(CUT);
-        }
+        let exe = &exe[..exe.len().min(MOST_EXE)];
+        let (line, rest) = line.split_at(line.len().min(MOST_COMMAND));
+        let cut = if rest.is_empty() { b"" } else { CUT };
         Image {
-            text: text.into(),
+            text: [exe, line, cut].concat().into(),
             exe_len: exe.len() as u16,
             has_command: true,
             started,
@@ -93,22 +79,6 @@ impl Image {
             exe: Some(self.exe()),
             command: command.filter(|_| self.has_command),
             started: self.started,
-        }
-    }
-}
-
-/// Adds the command line, as far as the text may grow. False: it did not fit.
-fn write_command(process: &Process<'_>, text: &mut Vec<u8>, most: usize) -> bool {
-    let mut put = |more: &[u8]| {
-        let fits = more.len().min(most - text.len());
-        text.extend_from_slice(&more[..fits]);
-        fits == more.len()
-    };
-    match process.joined {
-        Some(joined) => put(joined.text()),
-        None => {
-            let mut arguments = process.argv.iter().enumerate();
-            arguments.all(|(i, argument)| (i == 0 || put(b" ")) && put(argument))
         }
     }
 }

@@ -108,8 +108,8 @@ impl Processes {
         }
     }
 
-    /// A program has started. `same`: what [`Processes::comes`] said.
-    pub fn start(&mut self, process: &Process<'_>, same: bool, most: usize) {
+    /// A program has started, with this command line. `same`: what [`Processes::comes`] said.
+    pub fn start(&mut self, process: &Process<'_>, line: &[u8], same: bool, most: usize) {
         let (Some(pid), Some(exe)) = (process.pid, process.exe) else {
             // A start that lost its record: what is known by the number may be gone.
             if let Some(pid) = process.pid {
@@ -119,7 +119,8 @@ impl Processes {
         };
         let session = process.session.unwrap_or(UNSET);
         let parent = self.touch_parent(process.ppid, session);
-        let image = Image::of_start(process, exe);
+        let line = Some(line).filter(|_| !process.argv.is_empty());
+        let image = Image::of_start(exe, line, process.stamp.time);
         if same && let Some(node) = self.nodes.get_mut(&pid) {
             // It replaced itself.
             node.image = image;

@@ -1,9 +1,6 @@
 //! The process tree: parents that are known, unknown, and never wrong; its bound; its saved form.
 
 use super::*;
-use crate::model::process::{Account, Completeness};
-use crate::model::session::Origin;
-use crate::model::{EventUid, Stamp};
 use crate::pipeline::state::image::{CUT, MOST_COMMAND};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -17,30 +14,13 @@ struct Told<'t> {
 
 fn process<'t>(told: &Told<'t>) -> Process<'t> {
     Process {
-        uid: EventUid::default(),
         host: "web01",
-        stamp: Stamp::default(),
         pid: Some(told.pid),
         ppid: Some(told.ppid),
         exe: told.argv.first().copied(),
-        comm: None,
         argv: told.argv,
-        joined: None,
-        cwd: None,
-        user: Account::default(),
-        effective_user: Account::default(),
-        group: Account::default(),
-        effective_group: Account::default(),
-        login_user: Account::default(),
         session: told.session,
-        origin: Origin::None,
-        ancestors: &[],
-        new_pattern: None,
-        tty: None,
-        keys: &[],
-        labels: &[],
-        exit: None,
-        completeness: Completeness::default(),
+        ..Process::default()
     }
 }
 
@@ -74,7 +54,7 @@ fn in_session(
         (a.pid, String::from_utf8_lossy(text).into_owned())
     });
     let shown = shown.collect();
-    all.start(&process, same, MOST);
+    all.start(&process, &process.command_line(), same, MOST);
     shown
 }
 
