@@ -7,9 +7,8 @@ use proptest::prelude::{ProptestConfig, Strategy};
 use proptest::test_runner::TestRunner;
 use rsigma_eval::{CompiledRule, JsonEvent, evaluate_rule};
 use serde_json::Value;
-use trailhound::model::process::{Account, Ancestor, Completeness};
-use trailhound::model::session::Origin;
-use trailhound::model::{EventUid, Process, Stamp};
+use trailhound::model::process::{Account, Ancestor};
+use trailhound::model::{EventUid, Process};
 use trailhound::pipeline::detect::sigma::Builder;
 use trailhound::pipeline::detect::sigma::pack::PACK;
 
@@ -151,27 +150,13 @@ fn start<'p>() -> Process<'p> {
     Process {
         uid: EventUid(7),
         host: "web01",
-        stamp: Stamp::default(),
         pid: Some(8),
         ppid: Some(7),
-        exe: None,
         comm: Some(b"x"),
-        argv: &[],
-        joined: None,
-        cwd: None,
         user: root,
-        effective_user: Account::default(),
-        group: Account::default(),
-        effective_group: Account::default(),
-        login_user: Account::default(),
         session: Some(5),
-        origin: Origin::None,
-        ancestors: &[],
-        new_pattern: None,
-        tty: None,
         keys: &[b"exec"],
-        labels: &[],
         exit: Some(0),
-        completeness: Completeness::default(),
+        ..Process::default()
     }
 }

@@ -13,8 +13,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use memchr::memmem;
 
-use crate::model::process::{Completeness, Cut};
-use crate::model::session::Origin;
+use crate::model::process::Cut;
 use crate::model::{EventUid, Process};
 
 use super::event::Event;
@@ -75,27 +74,7 @@ fn empty<'b>(event: &Event, host: &'b str) -> Process<'b> {
         uid: EventUid::of("process", host, event.stamp),
         host,
         stamp: event.stamp,
-        pid: None,
-        ppid: None,
-        exe: None,
-        comm: None,
-        argv: &[],
-        joined: None,
-        cwd: None,
-        user: Default::default(),
-        effective_user: Default::default(),
-        group: Default::default(),
-        effective_group: Default::default(),
-        login_user: Default::default(),
-        session: None,
-        origin: Origin::None,
-        ancestors: &[],
-        new_pattern: None,
-        tty: None,
-        keys: &[],
-        labels: &[],
-        exit: None,
-        completeness: Completeness::default(),
+        ..Process::default()
     }
 }
 

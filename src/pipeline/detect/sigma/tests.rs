@@ -1,40 +1,30 @@
 //! Rules against events: log sources, every modifier of the format, what is refused.
 
 use super::*;
+use crate::model::EventUid;
 use crate::model::Severity;
-use crate::model::process::{Ancestor, Completeness};
+use crate::model::process::Ancestor;
 use crate::model::session::Origin;
-use crate::model::{EventUid, Stamp};
 
 fn process<'p>(argv: &'p [&'p [u8]], ancestors: &'p [Ancestor<'p>]) -> Process<'p> {
     Process {
         uid: EventUid(7),
         host: "web01",
-        stamp: Stamp::default(),
         pid: Some(8),
         ppid: Some(7),
         exe: Some(b"/usr/bin/curl"),
         comm: Some(b"curl"),
         argv,
-        joined: None,
         cwd: Some(b"/home/deploy/.cache"),
         user: crate::model::process::Account {
             id: Some(1101),
             name: Some(b"deploy"),
         },
-        effective_user: Default::default(),
-        group: Default::default(),
-        effective_group: Default::default(),
-        login_user: Default::default(),
         session: Some(5),
-        origin: Origin::None,
         ancestors,
-        new_pattern: None,
-        tty: None,
         keys: &[b"exec"],
-        labels: &[],
         exit: Some(0),
-        completeness: Completeness::default(),
+        ..Process::default()
     }
 }
 

@@ -363,7 +363,7 @@ fn write_plain(out: &mut Vec<u8>, joined: Within<'_>, argv: &[&[u8]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::process::Completeness;
+
     use crate::model::{EventUid, Stamp};
     use proptest::prelude::*;
 
@@ -373,26 +373,10 @@ mod tests {
             host: "web01",
             stamp: Stamp::default(),
             pid: Some(8),
-            ppid: None,
             exe: argv.first().copied(),
-            comm: None,
             argv,
             joined,
-            cwd: None,
-            user: Account::default(),
-            effective_user: Account::default(),
-            group: Account::default(),
-            effective_group: Account::default(),
-            login_user: Account::default(),
-            session: None,
-            origin: Origin::None,
-            ancestors: &[],
-            new_pattern: None,
-            tty: None,
-            keys: &[],
-            labels: &[],
-            exit: None,
-            completeness: Completeness::default(),
+            ..Process::default()
         }
     }
 
