@@ -17,6 +17,7 @@ use crate::cases::feed;
 use crate::clients;
 use crate::daemon::{Daemon, KINDS, Place};
 use crate::exactly::compare;
+use crate::numbers::Numbers;
 use crate::recording;
 
 /// Lines a second.
@@ -44,18 +45,6 @@ const FAULTS: [Fault; 8] = [
     Fault::KillBroker,
     Fault::FreezeBroker,
 ];
-
-/// xorshift64*.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
-    }
-}
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -86,7 +75,7 @@ pub fn rounds() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = from_environment("TRAILHOUND_SEED").unwrap_or(now.map_or(1, |now| now.as_secs()));
     println!("  {rounds} rounds, {BROKERS} brokers, TRAILHOUND_SEED={seed}");
-    let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut numbers = Numbers::new(seed);
     let mut brokers = Broker::start_cluster(BROKERS).expect("brokers");
     let place = Place::exactly_once(&brokers[0], "chaos");
     let hosts = recording::hosts(3 + 2 * rounds as usize);

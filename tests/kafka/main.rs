@@ -16,6 +16,9 @@ mod chaos;
 mod clients;
 mod daemon;
 mod exactly;
+#[allow(dead_code, reason = "the simulation uses the rest")]
+#[path = "../sim/numbers.rs"]
+mod numbers;
 mod recording;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -39,11 +39,14 @@ impl Directory {
     pub fn add(&mut self, name: &[u8]) -> usize {
         let place = self.names.len();
         self.names.push(Name::from_slice(name));
-        let (names, hasher) = (&self.names, &self.hasher);
-        let hash = |place: &u32| hasher.hash_one(&*names[*place as usize]);
-        self.places
-            .insert_unique(hasher.hash_one(name), place as u32, hash);
+        self.enter(place);
         place
+    }
+
+    fn enter(&mut self, place: usize) {
+        let (names, hasher, place) = (&self.names, &self.hasher, place as u32);
+        let hash = |place: &u32| hasher.hash_one(&*names[*place as usize]);
+        self.places.insert_unique(hash(&place), place, hash);
     }
 
     /// Takes names away; who stood behind them moves up. The places are in their order.
@@ -54,12 +57,7 @@ impl Directory {
             places.binary_search(&(at - 1)).is_err()
         });
         self.places.clear();
-        for (place, name) in self.names.iter().enumerate() {
-            let (names, hasher) = (&self.names, &self.hasher);
-            let hash = |place: &u32| hasher.hash_one(&*names[*place as usize]);
-            self.places
-                .insert_unique(hasher.hash_one(&**name), place as u32, hash);
-        }
+        (0..self.names.len()).for_each(|place| self.enter(place));
     }
 }
 
