@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::model::alert::Suppressed;
-use crate::model::{Kind, Reject};
+use crate::model::{Evicted, Kind, Reject};
 
 /// Declares the struct and its registration together, so that neither can lack what the other has.
 macro_rules! metrics {
@@ -75,6 +75,12 @@ metrics! {
     forgotten: IntCounter = "forgotten_total";
     /// Processes that were forgotten because a bound was reached: what they start later names no parent.
     forgotten_processes: IntCounter = "forgotten_processes_total";
+    /// What `limits.memory` made lanes let go, by kind; the counts above have it too.
+    memory_evictions: IntCounterVec = "memory_evictions_total" ["what"];
+    /// Bytes of open events and the state of hosts, as they are reckoned for `limits.memory`.
+    lanes_weight: IntGauge = "lanes_weight_bytes";
+    /// Bytes that open events and the state of hosts may have: what `limits.memory` leaves for them.
+    lanes_weight_limit: IntGauge = "lanes_weight_limit_bytes";
     /// Signs that weighed nothing in a story, by the reason.
     suppressed_signs: IntCounterVec = "suppressed_signs_total" ["reason"];
     /// Rules that events matched.
@@ -151,6 +157,9 @@ impl Metrics {
         }
         for reject in Reject::ALL {
             self.rejects.with_label_values(&[reject.as_str()]);
+        }
+        for kind in Evicted::ALL {
+            self.memory_evictions.with_label_values(&[kind.as_str()]);
         }
         for reason in Suppressed::ALL {
             self.suppressed_signs.with_label_values(&[reason.as_str()]);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::{Failure, run};
-use crate::config::{Beside, Config, shown};
+use crate::config::{Beside, Config, Memory, shown};
 use crate::model::Kind;
 use crate::model::select::{Pattern, Selector};
 use crate::model::settings::Verdict;
@@ -45,12 +45,34 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .write_all(describe(&config).as_bytes())
         .context("writing to stdout")?;
     let file = args.file.display();
+    tell_memory(&config);
     check_rules(&config)?;
     if args.connect {
         connect(&config, &file.to_string())?;
     }
     eprintln!("{file}: fine");
     Ok(())
+}
+
+/// How `limits.memory` is shared out, for whoever sizes a machine.
+fn tell_memory(config: &Config) {
+    let Memory {
+        bytes,
+        consumer_kbytes,
+        fetch_kbytes,
+        producer_kbytes,
+        lanes,
+    } = config.memory;
+    let workers = match config.workers {
+        1 => "the worker".to_owned(),
+        many => format!("each of {many} workers"),
+    };
+    eprintln!(
+        "limits.memory: of {} MiB up to {} MiB are the lanes'; {workers} fetches up to {consumer_kbytes} KiB ahead, \
+         {fetch_kbytes} KiB at once, and hands over up to {producer_kbytes} KiB",
+        bytes >> 20,
+        lanes >> 20
+    );
 }
 
 /// Rules that are not taken are named; folders hold some for other systems always, so they are no mistake.
@@ -131,6 +153,7 @@ fn describe(config: &Config) -> String {
         delivery,
         commit,
         workers,
+        memory,
         intel,
         rules,
         http,
@@ -200,6 +223,7 @@ fn describe(config: &Config) -> String {
     all.section("shutdown");
     all.put("deadline", quoted(&shown(*shutdown_deadline)));
     all.section("limits");
+    all.put("memory", memory.bytes);
     let limits = &lane.limits;
     let bounds = [
         ("events_per_host", limits.events_per_host),

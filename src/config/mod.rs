@@ -15,12 +15,14 @@ use crate::model::Settings;
 
 mod error;
 mod layers;
+mod memory;
 pub mod select;
 mod trusted;
 mod value;
 pub mod written;
 
 pub use error::{ConfigError, Mistake};
+pub use memory::Memory;
 pub(crate) use trusted::shown;
 
 /// Where a configuration comes from, beside its file.
@@ -96,6 +98,8 @@ pub struct Config {
     pub commit: Commit,
     /// Threads, each with its consumer, producer and lanes.
     pub workers: usize,
+    /// How `limits.memory` is shared out.
+    pub memory: Memory,
     pub intel: Intel,
     pub rules: Rules,
     /// `None`: no HTTP.

@@ -13,7 +13,9 @@ use std::time::Duration;
 use super::layers::{Reader, text_only};
 use super::value::{OrOff, Properties, Property};
 use super::written::{self, Written};
-use super::{Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Rules, Secret, Topics};
+use super::{
+    Beside, Commit, Config, ConfigError, Delivery, Intel, Kafka, Memory, Rules, Secret, Topics,
+};
 use crate::model::envelope::{Envelope, Form};
 use crate::model::schema::Schemas;
 use crate::model::settings::{Guessing, Limits, Points, Rarity, Verdict, Waits};
@@ -28,6 +30,8 @@ const OWN_PROPERTIES: [(&str, &str); 6] = [
     ("enable.auto.offset.store", "commit.interval"),
     ("auto.commit.interval.ms", "commit.interval"),
 ];
+
+const MOST_WORKERS: u64 = 256;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -46,8 +50,11 @@ pub(super) fn check(
     };
     let delivery = check.delivery(&written.top.delivery);
     let group = (delivery == Delivery::ExactlyOnce).then(|| written.kafka.group.clone());
+    let kafka = check.kafka(written.kafka);
+    let memory = check.memory(&written.limits, written.top.workers, &kafka);
     let config = Config {
-        kafka: check.kafka(written.kafka),
+        kafka,
+        memory,
         topics: check.topics(written.topics, group.as_deref()),
         delivery,
         commit: Commit {
@@ -57,7 +64,7 @@ pub(super) fn check(
                 Duration::from_millis(10)..=Duration::from_secs(60),
             ),
         },
-        workers: check.count("workers", written.top.workers, 1..=256),
+        workers: check.count("workers", written.top.workers, 1..=MOST_WORKERS),
         intel: check.intel(written.intel),
         rules: check.rules(written.rules),
         http: written.http.listen.0,
@@ -74,7 +81,7 @@ pub(super) fn check(
                 .with(Kind::Flow, written.schema.flow)
                 .with(Kind::Alert, written.schema.alert)
                 .with(Kind::Audit, written.schema.audit),
-            limits: check.limits(&written.limits),
+            limits: check.limits(&written.limits, memory.lanes),
             waits: check.waits(&written.waits),
             guessing: check.guessing(&written.guessing),
             verdict: check.verdict(&written.verdict),
@@ -340,7 +347,25 @@ impl Check<'_> {
         }
     }
 
-    fn limits(&mut self, written: &written::Limits) -> Limits {
+    fn memory(&mut self, written: &written::Limits, workers: u64, kafka: &Kafka) -> Memory {
+        const MOST: u64 = 1 << 50;
+        let bytes = written.memory.0;
+        // A number of workers that is wrong is told, and no reason for another mistake.
+        let workers = Some(workers).filter(|many| (1..=MOST_WORKERS).contains(many));
+        let workers = workers.unwrap_or(1);
+        let shared_out = match bytes <= MOST {
+            true => Memory::share_out(bytes, workers, &kafka.properties),
+            false => Err(format!("{MOST} at most")),
+        };
+        shared_out.unwrap_or_else(|expected| {
+            let what = format!("'limits.memory' is {}", shown_size(bytes));
+            self.wrong("limits.memory", what, expected);
+            Memory::default()
+        })
+    }
+
+    /// `lanes`: what all of them together may weigh.
+    fn limits(&mut self, written: &written::Limits, lanes: usize) -> Limits {
         const MOST: u64 = 100_000_000;
         const MOST_BYTES: u64 = 1 << 40;
         let line = self.count("limits.line_bytes", written.line_bytes.0, 1024..=16 << 20);
@@ -381,6 +406,7 @@ impl Check<'_> {
                 1..=MOST,
             ),
             hosts: self.count("limits.hosts", written.hosts, 1..=MOST),
+            memory: lanes,
         }
     }
 
@@ -468,6 +494,14 @@ pub(crate) fn shown(duration: Duration) -> String {
         .find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit))
         .unwrap_or((1, "ms"));
     format!("{}{name}", ms / unit)
+}
+
+fn shown_size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let mut units = UNITS.into_iter();
+    let unit = units.find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, " bytes"));
+    format!("{}{name}", bytes / unit)
 }
 
 fn is_topic(name: &str) -> bool {

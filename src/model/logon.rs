@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventUid, Stamp, Timestamp};
+use super::weight::{block, list, some};
+use super::{EventUid, Stamp, Timestamp, Weigh};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,12 @@ pub struct Principal {
     #[serde(with = "serde_bytes")]
     pub name: Option<Box<[u8]>>,
     pub id: Option<u32>,
+}
+
+impl Weigh for Principal {
+    fn heap(&self) -> usize {
+        some(self.name.as_deref())
+    }
 }
 
 /// One logon event.
@@ -79,4 +86,21 @@ pub struct Logon {
     pub records: Vec<Stamp>,
     /// Labels of the configuration.
     pub labels: Vec<Box<str>>,
+}
+
+impl Weigh for Logon {
+    fn heap(&self) -> usize {
+        let texts = [&self.exe, &self.terminal, &self.command];
+        let texts: usize = texts.iter().map(|text| some(text.as_deref())).sum();
+        let labels: usize = self.labels.iter().map(|label| block(label.len())).sum();
+        texts
+            + block(self.host.len())
+            + block(self.service.len())
+            + some(self.src_host.as_deref())
+            + self.user.heap()
+            + self.actor.as_ref().map_or(0, Principal::heap)
+            + list(self.records.len(), size_of::<Stamp>())
+            + list(self.labels.len(), size_of::<Box<str>>())
+            + labels
+    }
 }

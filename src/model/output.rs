@@ -35,6 +35,9 @@ pub struct Output<'a> {
     pub offset: i64,
 }
 
+/// More memory than this is not kept for the next step: few make so much at once.
+const MOST_KEPT: usize = 4 << 20;
+
 /// The outputs of one or more steps, in order. Reused: [`Outputs::clear`] keeps the memory.
 #[derive(Debug, Default)]
 pub struct Outputs {
@@ -51,8 +54,10 @@ impl Outputs {
     }
 
     pub fn clear(&mut self) {
-        self.documents.clear();
-        self.rejected.clear();
+        for bytes in [&mut self.documents, &mut self.rejected] {
+            bytes.clear();
+            bytes.shrink_to(MOST_KEPT);
+        }
         self.keys.clear();
         self.items.clear();
     }

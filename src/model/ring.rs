@@ -62,6 +62,14 @@ impl<T: Clone, const MOST: usize> Ring<T, MOST> {
         self.items.contains(item)
     }
 
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// How many there were in all time.
     pub fn pushed(&self) -> u64 {
         self.pushed

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::logon::Method;
-use super::{EventUid, Timestamp};
+use super::weight::{block, some};
+use super::{EventUid, Timestamp, Weigh};
 
 /// A session whose logon was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,12 @@ pub struct Session {
     pub pid: u32,
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
+}
+
+impl Weigh for Session {
+    fn heap(&self) -> usize {
+        block(self.service.len()) + some(self.terminal.as_deref())
+    }
 }
 
 /// Where an event's session came from.

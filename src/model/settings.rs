@@ -57,6 +57,8 @@ pub struct Limits {
     pub patterns_per_host: usize,
     /// Hosts of a lane; the one silent longest is forgotten.
     pub hosts: usize,
+    /// What all of this may weigh, in bytes: what is open, and what is known of hosts.
+    pub memory: usize,
 }
 
 impl Default for Limits {
@@ -74,6 +76,8 @@ impl Default for Limits {
             // As with processes.
             patterns_per_host: 448,
             hosts: 20_000,
+            // What the daemon has for its lanes by default.
+            memory: (512 - 40 - 60 << 20) / 5 * 4,
         }
     }
 }

@@ -10,7 +10,8 @@
 //!    their lines came; what a bound pushes out goes at once.
 //! 3. [`Lane::hold`] is never past the first record of an event that has not gone out.
 //! 4. What is open never exceeds [`Limits`](crate::model::settings::Limits) by more than one line.
-//! 5. A lane that was saved and restored goes on as if it had not been.
+//! 5. A lane that was saved and restored goes on as if it had not been, where its share of the memory is the same.
+//! 6. What it remembers never weighs more than its share by more than one line and what that makes known.
 
 mod alerts;
 mod carriers;
@@ -20,6 +21,7 @@ mod hosts;
 mod judge;
 mod keyed;
 mod losses;
+mod memory;
 mod rarity;
 mod release;
 mod saved;
@@ -28,7 +30,7 @@ pub mod trace;
 use std::sync::Arc;
 
 use crate::model::alert::Suppressed;
-use crate::model::{Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
+use crate::model::{Evicted, Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
 use crate::pipeline::audit::line::{self, Record};
 use crate::pipeline::detect::RuleSet;
 use crate::pipeline::envelope::{Line, Opener};
@@ -80,6 +82,9 @@ pub struct Stats {
     pub forgotten: u64,
     /// Processes that a bound made the lane forget: what they start later names no parent.
     pub forgotten_processes: u64,
+    /// What the lane's share of the memory made it let go, in the order of [`Evicted::ALL`]; the counts above
+    /// have it too.
+    pub by_memory: [u64; Evicted::ALL.len()],
 }
 
 /// What one call of a lane works with beside its state.
@@ -185,6 +190,7 @@ impl Lane {
             self.state.release_due(host, &mut call);
             self.state.advance_idle(host, &mut call);
         }
+        self.state.relieve(&mut call);
     }
 
     /// The input has ended: everything goes out, what is not whole as incomplete.
@@ -240,6 +246,17 @@ impl Lane {
         first
             .min()
             .map(|first| self.hold().map_or(first, |hold| first.min(hold)))
+    }
+
+    /// From now on what the lane remembers may weigh so many bytes. What is too much goes with the next line, or
+    /// when time passes.
+    pub fn share(&mut self, bytes: usize) {
+        self.state.hosts.share(bytes);
+    }
+
+    /// Bytes of all that it remembers, as they are reckoned.
+    pub fn weight(&self) -> usize {
+        self.state.hosts.weight()
     }
 
     /// From now on events are held against these rules.
@@ -420,16 +437,20 @@ impl State {
     #[inline(never)]
     fn new_host(&mut self, name: &[u8], call: &mut Call<'_>) -> usize {
         if self.hosts.len() >= self.settings.limits.hosts {
-            // Several at once, so that a flood of names costs little for each.
-            let many = (self.settings.limits.hosts / 64).max(1);
-            let silent = self.hosts.silent_longest(many);
-            for &host in &silent {
-                self.finish_host(host, call);
-                self.stats.forgotten += 1;
-            }
-            self.hosts.forget(&silent);
+            self.forget_silent((self.settings.limits.hosts / Hosts::PART).max(1), call);
         }
         self.hosts.add(name)
+    }
+
+    /// The hosts that were silent longest go; gives how many.
+    fn forget_silent(&mut self, many: usize, call: &mut Call<'_>) -> u64 {
+        let silent = self.hosts.silent_longest(many);
+        for &host in &silent {
+            self.finish_host(host, call);
+        }
+        self.hosts.forget(&silent);
+        self.stats.forgotten += silent.len() as u64;
+        silent.len() as u64
     }
 }
 

@@ -9,14 +9,13 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::port::Transactional;
-use crate::config::{Delivery, Kafka};
+use crate::config::{Delivery, Kafka, Memory};
 
-/// Fetched and not yet read, at most. One fetch can go over it by `FETCH_KBYTES`.
-const CONSUMER_QUEUE_KBYTES: u32 = 16 * 1024;
-const FETCH_KBYTES: u32 = 8 * 1024;
-/// Handed over and not yet acknowledged, at most; beyond it the input stops.
-const PRODUCER_QUEUE_KBYTES: u32 = 16 * 1024;
-const PRODUCER_QUEUE_MESSAGES: u32 = 50_000;
+/// Outputs in a producer's queue are seldom smaller, in KiB: for each as much may be there as one message. Beyond the queue
+/// the input stops.
+const MESSAGES_A_KBYTE: u64 = 3;
+/// What a reader of the state has fetched and not yet read, in KiB.
+const READER_QUEUE_KBYTES: u32 = 2 * 1024;
 
 const RESET: &str = "auto.offset.reset";
 const ISOLATION: &str = "isolation.level";
@@ -26,9 +25,6 @@ const TIMEOUT: &str = "transaction.timeout.ms";
 /// How long after its begin a transaction may still be committed, beside the time between commits: as
 /// long may the brokers be away before all since then is done anew.
 const TRANSACTION: Duration = Duration::from_secs(60);
-
-// One fetch must fit, or a full queue is emptied again and again for nothing.
-const _: () = assert!(FETCH_KBYTES < CONSUMER_QUEUE_KBYTES);
 
 fn base(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -68,7 +64,7 @@ fn brokers_assign(kafka: &Kafka) -> bool {
     protocol.is_some_and(|protocol| protocol.reveal() == "consumer")
 }
 
-pub fn consumer(kafka: &Kafka, delivery: Delivery) -> ClientConfig {
+pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientConfig {
     let mut config = base(kafka);
     // Where brokers assign, the client refuses these.
     if !brokers_assign(kafka) {
@@ -82,9 +78,9 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery) -> ClientConfig {
         .set("queued.min.messages", "20000")
         .set(
             "queued.max.messages.kbytes",
-            CONSUMER_QUEUE_KBYTES.to_string(),
+            memory.consumer_kbytes.to_string(),
         )
-        .set("fetch.max.bytes", (FETCH_KBYTES * 1024).to_string())
+        .set("fetch.max.bytes", (memory.fetch_kbytes * 1024).to_string())
         .set("statistics.interval.ms", "1000");
     let mut config = with_properties(config, kafka);
     config
@@ -110,6 +106,10 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
         .set("group.id", &kafka.group)
         // The end of a partition is told as soon as it is reached.
         .set("fetch.wait.max.ms", "10")
+        .set(
+            "queued.max.messages.kbytes",
+            READER_QUEUE_KBYTES.to_string(),
+        )
         .set(ISOLATION, isolation)
         .set(RESET, "earliest")
         .set("enable.auto.commit", "false")
@@ -123,8 +123,9 @@ pub fn transactional(
     kafka: &Kafka,
     Transactional { id, batch_bytes }: Transactional<'_>,
     interval: Duration,
+    memory: &Memory,
 ) -> ClientConfig {
-    let mut config = producer(kafka);
+    let mut config = producer(kafka, memory);
     let batch = config.get("batch.size").and_then(|size| size.parse().ok());
     let batch = batch.unwrap_or(usize::MAX).min(batch_bytes);
     config
@@ -137,7 +138,7 @@ pub fn transactional(
     config
 }
 
-pub fn producer(kafka: &Kafka) -> ClientConfig {
+pub fn producer(kafka: &Kafka, memory: &Memory) -> ClientConfig {
     let mut config = base(kafka);
     config
         .set("linger.ms", "5")
@@ -147,11 +148,11 @@ pub fn producer(kafka: &Kafka) -> ClientConfig {
         .set("partitioner", "murmur2_random")
         .set(
             "queue.buffering.max.kbytes",
-            PRODUCER_QUEUE_KBYTES.to_string(),
+            memory.producer_kbytes.to_string(),
         )
         .set(
             "queue.buffering.max.messages",
-            PRODUCER_QUEUE_MESSAGES.to_string(),
+            (memory.producer_kbytes * MESSAGES_A_KBYTE).to_string(),
         )
         .set("statistics.interval.ms", "1000");
     let mut config = with_properties(config, kafka);
@@ -209,16 +210,19 @@ mod tests {
                 .properties
                 .insert(name.into(), Secret::new(value.into()));
         }
-        let at_least_once = consumer(&kafka, Delivery::AtLeastOnce);
+        let memory = Memory::share_out(512 << 20, 1, &kafka.properties).expect("fits");
+        let at_least_once = consumer(&kafka, Delivery::AtLeastOnce, &memory);
         assert_eq!(at_least_once.get(ISOLATION), None);
-        let consumer = consumer(&kafka, Delivery::ExactlyOnce);
+        let consumer = consumer(&kafka, Delivery::ExactlyOnce, &memory);
         assert_eq!(consumer.get(ISOLATION), Some(READ_COMMITTED));
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
         assert_eq!(consumer.get(RESET), Some("earliest"));
         assert!(begins_at_end(&kafka));
         // As librdkafka itself understands them.
-        let native = producer(&kafka).create_native_config().expect("valid");
+        let native = producer(&kafka, &memory)
+            .create_native_config()
+            .expect("valid");
         for (name, value) in [
             ("message.timeout.ms", "0"),
             ("enable.idempotence", "true"),
@@ -231,7 +235,7 @@ mod tests {
             id: "t-1",
             batch_bytes: 6000,
         };
-        let native = transactional(&kafka, name, second)
+        let native = transactional(&kafka, name, second, &memory)
             .create_native_config()
             .expect("valid");
         for (name, value) in [

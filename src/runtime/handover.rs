@@ -204,8 +204,12 @@ impl<P: Port> Worker<P> {
     pub(super) fn take_seat(&mut self, key: Key, seat: Seat) {
         let name = (seat.topic.to_string(), key.1);
         self.shared.view.partitions.insert(name, seat.view(self.id));
+        let source = seat.source;
         match self.seats.insert(key, seat) {
-            None => self.shared.metrics.assigned_partitions.inc(),
+            None => {
+                self.shared.metrics.assigned_partitions.inc();
+                self.shared.room.enter(source);
+            }
             Some(mut before) => before.ungauge(&self.shared.metrics),
         }
         self.ends.add(key.0, key.1);
@@ -385,6 +389,7 @@ impl<P: Port> Worker<P> {
             if let Some(mut seat) = self.seats.remove(&key) {
                 seat.ungauge(&self.shared.metrics);
                 self.shared.metrics.assigned_partitions.dec();
+                self.shared.room.leave(seat.source);
                 // No position has passed them: the next owner reads them.
                 self.strays
                     .retain(|stray| *stray.topic() != *seat.topic || stray.partition() != key.1);

@@ -52,7 +52,7 @@ impl Port for Live {
 
     fn consumer(&self) -> Result<LiveConsumer, KafkaError> {
         let config = &self.shared.config;
-        let client = client::consumer(&config.kafka, config.delivery);
+        let client = client::consumer(&config.kafka, config.delivery, &config.memory);
         let consumer = client.create_with_context(Group::new(&self.shared))?;
         Ok(LiveConsumer(Arc::new(consumer)))
     }
@@ -65,10 +65,13 @@ impl Port for Live {
     ) -> Result<LiveProducer, KafkaError> {
         let config = &self.shared.config;
         let client = match transactional {
-            None => client::producer(&config.kafka),
-            Some(transactional) => {
-                client::transactional(&config.kafka, transactional, config.commit.interval)
-            }
+            None => client::producer(&config.kafka, &config.memory),
+            Some(transactional) => client::transactional(
+                &config.kafka,
+                transactional,
+                config.commit.interval,
+                &config.memory,
+            ),
         };
         let reports = Reports::new(&self.shared, worker, ledger);
         client.create_with_context(reports).map(LiveProducer)
@@ -271,7 +274,8 @@ impl Reader for LiveReader {
             id,
             batch_bytes: usize::MAX,
         };
-        let client = client::transactional(&config.kafka, owner, config.commit.interval);
+        let client =
+            client::transactional(&config.kafka, owner, config.commit.interval, &config.memory);
         let producer: BaseProducer = client.create()?;
         producer.init_transactions(most)
     }

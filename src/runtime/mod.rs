@@ -5,7 +5,7 @@
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane. All of these know Kafka and time through [`port`]
-//! alone; [`live`] with [`rebalance`] is the real one. Beside it: [`client`] (settings), [`topics`],
+//! alone; [`live`] with [`rebalance`] is the real one. Beside it: [`client`] (settings), [`room`] (memory), [`topics`],
 //! [`state_topics`], [`intel`] and [`rules`] with [`reload`], [`view`], [`http`], [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
@@ -26,6 +26,7 @@ pub mod port;
 mod rebalance;
 mod reload;
 mod restore;
+mod room;
 pub mod rules;
 mod seat;
 mod shutdown;
@@ -70,6 +71,7 @@ pub struct Shared {
     intel: ArcSwap<IntelSet>,
     rules: ArcSwap<RuleSet>,
     view: view::LiveView,
+    room: room::Room,
     /// What a topic takes at most, known once the topics were looked at.
     most_bytes: OnceLock<BTreeMap<String, usize>>,
     stop: Stop,
@@ -85,6 +87,7 @@ impl Shared {
     ) -> Shared {
         Shared {
             view: view::LiveView::new(config.workers),
+            room: room::Room::new(config.memory.lanes),
             metrics,
             intel: ArcSwap::from_pointee(intel),
             most_bytes: OnceLock::new(),
@@ -116,6 +119,8 @@ fn daemon(
     let rules =
         rules::load_first(&config.rules.files, config.rules.pack).context("loading rules")?;
     let (rules, seen_rules) = rules.into_parts();
+    let lanes = i64::try_from(config.memory.lanes).unwrap_or(i64::MAX);
+    metrics.lanes_weight_limit.set(lanes);
     let shared = Arc::new(Shared::new(config, set, rules, metrics, stop));
     let waits = tokio::runtime::Builder::new_current_thread()
         .enable_all()

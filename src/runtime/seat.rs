@@ -11,7 +11,7 @@ use super::clock::ArrivalClock;
 use super::offsets::{Position, Start};
 use super::view::PartitionView;
 use crate::model::alert::Suppressed;
-use crate::model::{Kind, Reject, Source};
+use crate::model::{Evicted, Kind, Reject, Source};
 use crate::pipeline::lane::{Lane, Stats};
 use crate::telemetry::Metrics;
 
@@ -45,7 +45,7 @@ pub struct Seat {
     heard: i64,
     lag: Option<i64>,
     counted: Stats,
-    gauged: (usize, usize, usize),
+    gauged: [usize; 4],
 }
 
 impl Seat {
@@ -76,7 +76,7 @@ impl Seat {
             heard: i64::MIN,
             lag: None,
             counted: Stats::default(),
-            gauged: (0, 0, 0),
+            gauged: [0; 4],
         }
     }
 
@@ -158,11 +158,24 @@ impl Seat {
         Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
     }
 
-    /// Adds what the lane counted since the last time.
-    pub fn count(&mut self, metrics: &Metrics) {
+    /// Adds what the lane counted since the last time. Gives what `limits.memory` made it let go since then.
+    pub fn count(&mut self, metrics: &Metrics) -> [u64; Evicted::ALL.len()] {
         let (now, was) = (self.lane.stats(), &self.counted);
+        let mut let_go = now.by_memory;
         if now == was {
-            return;
+            return [0; Evicted::ALL.len()];
+        }
+        for (kind, (more, was)) in Evicted::ALL
+            .iter()
+            .zip(let_go.iter_mut().zip(was.by_memory))
+        {
+            *more -= was;
+            if *more > 0 {
+                metrics
+                    .memory_evictions
+                    .with_label_values(&[kind.as_str()])
+                    .inc_by(*more);
+            }
         }
         metrics.input_records.inc_by(now.records - was.records);
         metrics.input_lines.inc_by(now.lines - was.lines);
@@ -223,16 +236,18 @@ impl Seat {
                 .inc_by(now - was);
         }
         self.counted = now.clone();
+        let_go
     }
 
     /// Sets what this lane adds to the gauges. Gauges are shared by all lanes, so only the difference
     /// to the last time is written.
     pub fn gauge(&mut self, metrics: &Metrics, wall: i64) {
-        let now = (
+        let now = [
             self.lane.open_events(),
             self.lane.open_bytes(),
             self.lane.hosts(),
-        );
+            self.lane.weight(),
+        ];
         self.gauge_to(metrics, now);
         let partition = self.partition.to_string();
         let labels = [&*self.topic, partition.as_str()];
@@ -250,7 +265,7 @@ impl Seat {
 
     /// The lane is gone: its share of the gauges too.
     pub fn ungauge(&mut self, metrics: &Metrics) {
-        self.gauge_to(metrics, (0, 0, 0));
+        self.gauge_to(metrics, [0; 4]);
         let partition = self.partition.to_string();
         let labels = [&*self.topic, partition.as_str()];
         // It is an error to remove a series that was never set; there is none to remove then.
@@ -258,11 +273,16 @@ impl Seat {
         let _ = metrics.event_time_lag.remove_label_values(&labels);
     }
 
-    fn gauge_to(&mut self, metrics: &Metrics, now: (usize, usize, usize)) {
-        let step = |now: usize, was: usize| now as i64 - was as i64;
-        metrics.open_events.add(step(now.0, self.gauged.0));
-        metrics.open_event_bytes.add(step(now.1, self.gauged.1));
-        metrics.hosts.add(step(now.2, self.gauged.2));
+    fn gauge_to(&mut self, metrics: &Metrics, now: [usize; 4]) {
+        let gauges = [
+            &metrics.open_events,
+            &metrics.open_event_bytes,
+            &metrics.hosts,
+            &metrics.lanes_weight,
+        ];
+        for (gauge, (now, was)) in gauges.iter().zip(now.iter().zip(self.gauged)) {
+            gauge.add(*now as i64 - was as i64);
+        }
         self.gauged = now;
     }
 

@@ -27,6 +27,7 @@ use super::eof::Ends;
 use super::handover::Doubts;
 use super::port::{Consumer, Decision, Named, Port};
 use super::restore::Reading;
+use super::room::LetGo;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
@@ -120,6 +121,7 @@ pub struct Worker<P: Port> {
     /// Since when a topic of the state lacks a partition that the input has.
     pub(super) no_state_since: Option<Instant>,
     pub(super) doubts: Doubts,
+    let_go: LetGo,
     /// Read while the consumer was being stopped.
     pub(super) strays: VecDeque<OwnedMessage>,
 }
@@ -152,6 +154,7 @@ impl<P: Port> Worker<P> {
             readings: Vec::new(),
             no_state_since: None,
             doubts: Doubts::new(),
+            let_go: LetGo::default(),
             strays: VecDeque::new(),
             port,
         })
@@ -163,6 +166,7 @@ impl<P: Port> Worker<P> {
         for seat in self.seats.values_mut() {
             seat.ungauge(&self.shared.metrics);
             self.shared.metrics.assigned_partitions.dec();
+            self.shared.room.leave(seat.source);
             let name = (seat.topic.to_string(), seat.partition);
             self.shared.view.partitions.remove(&name);
         }
@@ -226,8 +230,11 @@ impl<P: Port> Worker<P> {
         self.intel = self.shared.intel.load_full();
         self.rebalance().await?;
         let rules = self.shared.rules.load_full();
-        let lanes = self.seats.values_mut().map(|seat| &mut seat.lane);
-        lanes.for_each(|lane| lane.follow_rules(&rules));
+        let share = self.shared.room.share();
+        for seat in self.seats.values_mut() {
+            seat.lane.follow_rules(&rules);
+            seat.lane.share(share);
+        }
         self.intake().await?;
         self.tick().await?;
         self.sink.serve()?;
@@ -265,7 +272,7 @@ impl<P: Port> Worker<P> {
             }
         }
         for seat in self.seats.values_mut() {
-            seat.count(&self.shared.metrics);
+            self.let_go.add(seat.count(&self.shared.metrics));
         }
         Ok(())
     }
@@ -445,7 +452,7 @@ impl<P: Port> Worker<P> {
     pub(super) async fn leave(&mut self, key: Key) -> Result<(), WorkerError> {
         if let Some(seat) = self.seats.get_mut(&key) {
             seat.lane.leave(&self.intel, &mut self.outputs);
-            seat.count(&self.shared.metrics);
+            self.let_go.add(seat.count(&self.shared.metrics));
         }
         self.hand_to_sink(key).await
     }
@@ -488,6 +495,8 @@ impl<P: Port> Worker<P> {
         }
         if self.since(self.last_view) >= VIEW_EVERY {
             self.last_view = self.port.now();
+            let share = self.shared.room.share();
+            self.let_go.tell(self.id, share, self.last_view);
             for seat in self.seats.values_mut() {
                 seat.gauge(&self.shared.metrics, wall);
                 let name = (seat.topic.to_string(), seat.partition);

@@ -16,6 +16,7 @@ mod chaos;
 mod clients;
 mod daemon;
 mod exactly;
+mod flood;
 #[allow(dead_code, reason = "the simulation uses the rest")]
 #[path = "../sim/numbers.rs"]
 mod numbers;
@@ -105,6 +106,7 @@ const CASES: &[Case] = &[
         "exactly_once_begins_anew_where_somebody_set_the_offset",
         exactly::offset_set_by_hand,
     ),
+    ("memory_holds_under_a_flood", flood::memory_holds),
 ];
 
 const CHAOS: &str = "exactly_once_through_chaos_of_three_brokers";

@@ -46,6 +46,18 @@ fn small() -> Settings {
             sources_per_host: 3,
             patterns_per_host: 3,
             hosts: 5,
+            memory: 40 << 10,
+            ..Limits::default()
+        },
+        ..settings()
+    }
+}
+
+/// Nothing is counted but what all of it weighs.
+fn light(bytes: usize) -> Settings {
+    Settings {
+        limits: Limits {
+            memory: bytes,
             ..Limits::default()
         },
         ..settings()
@@ -145,6 +157,11 @@ fn the_recordings_in_disorder_and_with_losses() {
     steps.retain(|_| numbers.below(50) > 0);
     hold(settings(), &steps, 1..4);
     hold(small(), &steps, 1..4);
+    let told = |settings| undisturbed(&Arc::new(settings), &steps);
+    for bytes in [20 << 10, 40 << 10] {
+        assert!(told(light(bytes)) != told(settings()), "nothing was let go");
+        hold(light(bytes), &steps, 1..4);
+    }
 }
 
 #[test]
@@ -235,5 +252,6 @@ proptest! {
         };
         (0..12).for_each(|_| passes(&mut steps, &mut numbers));
         hold(if tight { small() } else { settings() }, &steps, seed..seed + 1);
+        hold(light(16 << 10 << (seed % 6)), &steps, seed..seed + 1);
     }
 }

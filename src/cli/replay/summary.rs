@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::open::is_stdin;
 use crate::cli::paint::harmless;
-use crate::model::{Kind, Reject};
+use crate::model::{Evicted, Kind, Reject};
 use crate::pipeline::lane::{PatternCounts, Stats};
 
 /// A bar over the bytes of all files; hidden where nobody sees it, where events run over the same
@@ -66,6 +66,7 @@ impl fmt::Display for Summary<'_> {
             suppressed,
             forgotten,
             forgotten_processes,
+            by_memory,
         } = self.stats;
         let rate = *lines as f64 / self.seconds.max(1e-6);
         writeln!(
@@ -104,6 +105,11 @@ impl fmt::Display for Summary<'_> {
             f,
             "forgotten    {forgotten} sessions, sources and hosts, {forgotten_processes} processes, for a bound"
         )?;
+        let let_go = Evicted::ALL.iter().zip(by_memory);
+        let let_go = let_go.filter(|(_, count)| **count > 0);
+        for (kind, count) in let_go {
+            writeln!(f, "  {:<11}{count}  for memory", kind.as_str())?;
+        }
         writeln!(f, "rejected     {}", rejects.iter().sum::<u64>())?;
         for (reject, count) in Reject::ALL
             .into_iter()

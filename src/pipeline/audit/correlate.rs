@@ -46,6 +46,9 @@ const DISORDER_LINES: u64 = 4096;
 /// after which they are held to stand alone.
 const ENOUGH: u8 = 3;
 
+/// Lists of open events with no more places are kept.
+const FEW: usize = 128;
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {
@@ -371,6 +374,11 @@ impl HostBuffer {
     }
 
     fn remove(&mut self, at: usize) -> Option<Box<Event>> {
+        if self.open.capacity() > FEW && self.open.len() < self.open.capacity() / 8 {
+            // After a flood: others need the memory.
+            self.open.shrink_to(2 * self.open.len());
+            self.stamps.shrink_to(2 * self.stamps.len());
+        }
         if at == 0 {
             self.stamps.pop_front();
             return self.open.pop_front();

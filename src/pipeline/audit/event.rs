@@ -35,6 +35,10 @@ pub struct RecordParts<'e> {
 
 /// Of a large event no more memory than this is kept.
 const MOST_KEPT: usize = 4 << 10;
+const MOST_PARTS: usize = 64;
+
+/// A larger event grows by a quarter, and not to twice its size.
+const LARGE: usize = 2 * USUAL_BYTES;
 
 /// What most events need, asked for at once.
 const USUAL_BYTES: usize = 768;
@@ -95,6 +99,9 @@ pub struct Event {
 }
 
 impl Event {
+    /// What a new event takes, itself and the memory for what most hold.
+    pub const WITH_ROOM: usize = size_of::<Event>() + USUAL_BYTES + USUAL_PARTS * size_of::<Part>();
+
     /// An event with memory for what most hold.
     pub fn with_room() -> Event {
         Event {
@@ -112,6 +119,7 @@ impl Event {
         self.bytes.clear();
         if self.bytes.capacity() > MOST_KEPT {
             self.bytes.shrink_to(MOST_KEPT);
+            self.parts.shrink_to(MOST_PARTS);
         }
         self.roles = 0;
         self.paths = 0;
@@ -137,6 +145,9 @@ impl Event {
         if !name.is_empty() {
             self.bytes.extend_from_slice(name);
         }
+        if self.bytes.len() >= LARGE {
+            self.make_room(record.body.len());
+        }
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(record.body);
         let end = self.bytes.len() as u32;
@@ -156,6 +167,14 @@ impl Event {
         let in_order = rank >= self.rank;
         self.rank = self.rank.max(rank);
         in_order
+    }
+
+    #[cold]
+    fn make_room(&mut self, body: usize) {
+        let needed = body + ROOM.len();
+        if self.bytes.capacity() - self.bytes.len() < needed {
+            self.bytes.reserve_exact(needed.max(self.bytes.len() / 4));
+        }
     }
 
     fn take_promises(&mut self, kind: RecordType, body: &[u8]) {

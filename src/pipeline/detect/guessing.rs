@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::alert::{Evidence, Rule, host_in_words};
 use crate::model::logon::LogonActivity;
 use crate::model::settings::Guessing;
-use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp, Tracked};
+use crate::model::weight::{block, list, tree};
+use crate::model::{Alert, Due, EventUid, Logon, Severity, Timestamp, Tracked, Weigh};
 
 /// An address that is silent for this long has given up.
 const QUIET_MS: i64 = 60_000;
@@ -38,6 +39,17 @@ pub struct Source {
     told: bool,
     names: Vec<Box<str>>,
     evidence: Vec<(EventUid, Timestamp)>,
+}
+
+/// When it is due stands beside it.
+impl Weigh for Source {
+    fn heap(&self) -> usize {
+        let names: usize = self.names.iter().map(|name| block(name.len())).sum();
+        names
+            + list(self.names.len(), size_of::<Box<str>>())
+            + list(self.evidence.len(), size_of::<(EventUid, Timestamp)>())
+            + tree(1, size_of::<(Timestamp, IpAddr)>())
+    }
 }
 
 /// The addresses that failed to log on to one host.
@@ -82,7 +94,7 @@ impl Guesses {
         if !self.sources.contains_key(&ip) {
             self.sources.insert(ip, Source::new(logon, offset));
         }
-        let Some(source) = self.sources.get_mut(&ip) else {
+        let Some(mut source) = self.sources.get_mut(&ip) else {
             return;
         };
 
@@ -105,15 +117,16 @@ impl Guesses {
         tell: &mut dyn FnMut(Alert),
     ) {
         while let Some(ip) = self.due.pop(now) {
-            let Some(source) = self.sources.get_mut(&ip) else {
+            let Some(mut source) = self.sources.get_mut(&ip) else {
                 continue;
             };
             if source.told || source.failures < rule.failures {
+                drop(source);
                 self.sources.remove(&ip);
                 continue;
             }
             source.told = true;
-            tell_given_up(source, ip, host, rule, tell);
+            tell_given_up(&source, ip, host, rule, tell);
             self.due.set(ip, None, source.due(rule));
         }
     }
@@ -145,6 +158,15 @@ impl Guesses {
     /// Offset of the oldest failure that still counts.
     pub fn first_offset(&self) -> Option<i64> {
         self.sources.values().map(|source| source.offset).min()
+    }
+
+    /// Lets go those that are due next until so many are left.
+    pub fn trim(&mut self, host: &str, rule: &Guessing, most: usize, tell: &mut dyn FnMut(Alert)) {
+        let mut before = usize::MAX;
+        while self.sources.len() > most && self.sources.len() < before {
+            before = self.sources.len();
+            self.forget_oldest(host, rule, tell);
+        }
     }
 
     fn forget_oldest(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {

@@ -25,7 +25,8 @@ use crate::model::alert::{
     AttackTag, Evidence, Finding, Rule, Stage, Step, Suppressed, attack_tags, host_in_words,
 };
 use crate::model::settings::Verdict;
-use crate::model::{Alert, EventUid, Severity, Stamp, Timestamp, Tracked};
+use crate::model::weight::{block, list, texts, tree};
+use crate::model::{Alert, EventUid, Severity, Stamp, Timestamp, Tracked, Weigh};
 
 /// Stories of one host.
 const MOST_STORIES: usize = 256;
@@ -104,6 +105,20 @@ pub struct Story {
     times: u32,
 }
 
+impl Weigh for Story {
+    fn heap(&self) -> usize {
+        let sets = [&self.users, &self.accounts, &self.counted, &self.tactics];
+        let stage = |stage: &Stage| {
+            let all = [&stage.tactic, &stage.technique, &stage.title, &stage.what];
+            all.iter().map(|text| block(text.len())).sum::<usize>()
+        };
+        sets.iter().map(|set| texts(set)).sum::<usize>()
+            + tree(self.sessions.len(), size_of::<u32>())
+            + list(self.stages.len(), size_of::<Stage>())
+            + self.stages.iter().map(stage).sum::<usize>()
+    }
+}
+
 /// The stories of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stories {
@@ -129,10 +144,10 @@ impl Stories {
             return;
         };
         if !self.all.contains_key(&key) {
-            self.make_room(host, tell);
+            self.trim(host, MOST_STORIES - 1, tell);
             self.all.insert(key, Story::begin(seen));
         }
-        let Some(story) = self.all.get_mut(&key) else {
+        let Some(mut story) = self.all.get_mut(&key) else {
             return;
         };
         if story.sessions.len() < MOST_SIGNS {
@@ -163,7 +178,7 @@ impl Stories {
     /// An account was made. Where that is of a story, what the account does is, too.
     pub fn made(&mut self, seen: &Seen, account: &str) {
         if let Some(key) = self.key_of(seen)
-            && let Some(story) = self.all.get_mut(&key)
+            && let Some(mut story) = self.all.get_mut(&key)
             && story.points > 0
             && story.accounts.len() < MOST_ACCOUNTS
         {
@@ -228,15 +243,12 @@ impl Stories {
         }
     }
 
-    fn make_room(&mut self, host: &str, tell: &mut dyn FnMut(Alert)) {
-        if self.all.len() < MOST_STORIES {
-            return;
-        }
-        let oldest = self
-            .all
-            .iter()
-            .min_by_key(|(_, story)| (story.told.is_some(), story.newest));
-        if let Some((&key, story)) = oldest {
+    /// Lets go the untold, then the oldest, until so many are left.
+    pub fn trim(&mut self, host: &str, most: usize, tell: &mut dyn FnMut(Alert)) {
+        let age = |(_, story): &(&Key, &Story)| (story.told.is_some(), story.newest);
+        while self.all.len() > most
+            && let Some((&key, story)) = self.all.iter().min_by_key(age)
+        {
             self.dropped += u64::from(story.told.is_none());
             self.close(key, host, tell);
         }

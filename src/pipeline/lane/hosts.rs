@@ -11,11 +11,14 @@ use crate::pipeline::state::{Logons, Names, Patterns, Processes, Serials, Sessio
 
 use super::carriers::Carriers;
 use super::directory::{Directory, same};
-use super::keyed;
+use super::{keyed, memory};
 
 /// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
 /// most.
 const MOST_SPARE: usize = 1024;
+
+/// No more than one of these for so many bytes of the share, which is a thirty-second of it.
+const SPARE_SHARE: usize = 128 << 10;
 
 /// What became of a record, and what is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +67,17 @@ pub struct Host {
     pub renamed: bool,
     /// It stands in the saved form.
     pub saved: bool,
+    /// What it weighs, as it stands in the lane's sum.
+    pub weighed: usize,
 }
 
 /// The hosts of a lane.
 pub struct Hosts {
-    all: Vec<Host>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a list that grows would have all of them in memory twice"
+    )]
+    all: Vec<Box<Host>>,
     by_name: Directory,
     /// Most lines are of the host of the line before.
     last: usize,
@@ -86,12 +95,19 @@ pub struct Hosts {
     pub forgotten: Vec<Vec<u8>>,
     open_events: usize,
     open_bytes: usize,
+    /// What the hosts weigh, without their open events.
+    state_weight: usize,
+    /// What all may weigh.
+    share: usize,
     pub carriers: Carriers,
     limits: Limits,
     waits: Waits,
 }
 
 impl Hosts {
+    /// Of so many one goes where there are too many: several at once, so that a flood of names costs little for each.
+    pub const PART: usize = 64;
+
     pub fn new(settings: &Settings) -> Hosts {
         Hosts {
             all: Vec::new(),
@@ -105,6 +121,8 @@ impl Hosts {
             forgotten: Vec::new(),
             open_events: 0,
             open_bytes: 0,
+            state_weight: 0,
+            share: settings.limits.memory,
             carriers: Carriers::default(),
             limits: settings.limits.clone(),
             waits: settings.waits.clone(),
@@ -117,8 +135,57 @@ impl Hosts {
             self.open_events += host.buffer.len();
             self.open_bytes += host.buffer.bytes();
             self.by_name.add(&host.bytes);
-            self.all.push(host);
+            self.all.push(Box::new(host));
+            self.weigh(self.all.len() - 1);
         }
+    }
+
+    /// From now on all of it may weigh so much.
+    pub fn share(&mut self, bytes: usize) {
+        self.share = bytes;
+    }
+
+    /// What all of it weighs.
+    #[inline]
+    pub fn weight(&self) -> usize {
+        self.open_weight() + self.state_weight
+    }
+
+    /// What the open events weigh.
+    #[inline]
+    pub fn open_weight(&self) -> usize {
+        memory::of_open(self.open_events, self.open_bytes)
+    }
+
+    #[inline]
+    pub fn is_over_share(&self) -> bool {
+        self.weight() > self.share
+    }
+
+    /// The open events weigh more than half of the share.
+    pub fn is_mostly_open(&self) -> bool {
+        self.open_weight() > self.share / 2
+    }
+
+    /// The host that weighs most, where that is more than a quarter of the share, or there is no other.
+    pub fn heaviest(&self) -> Option<usize> {
+        let (host, most) = self.all.iter().enumerate().max_by_key(|(_, h)| h.weighed)?;
+        (most.weighed > self.share / 4 || self.all.len() == 1).then_some(host)
+    }
+
+    /// Weighs a host anew.
+    #[inline]
+    pub fn weigh(&mut self, host: usize) {
+        let host = &mut self.all[host];
+        let weight = memory::of_host(host);
+        self.state_weight = self.state_weight + weight - host.weighed;
+        host.weighed = weight;
+    }
+
+    /// Whether what was reckoned step by step is what all of it weighs.
+    pub fn is_well_weighed(&mut self) -> bool {
+        let all = self.all.iter_mut();
+        all.map(|host| memory::of_host_anew(host)).sum::<usize>() == self.state_weight
     }
 
     pub fn len(&self) -> usize {
@@ -134,11 +201,11 @@ impl Hosts {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Host> {
-        self.all.iter()
+        self.all.iter().map(|host| &**host)
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Host> {
-        self.all.iter_mut()
+        self.all.iter_mut().map(|host| &mut **host)
     }
 
     pub fn get_mut(&mut self, host: usize) -> &mut Host {
@@ -171,7 +238,8 @@ impl Hosts {
             keyed::track(&mut added);
         }
         self.next_number += 1;
-        self.all.push(added);
+        self.all.push(Box::new(added));
+        self.weigh(host);
         self.last = host;
         host
     }
@@ -191,6 +259,7 @@ impl Hosts {
     /// Forgets hosts that have nothing open.
     pub fn forget(&mut self, hosts: &[usize]) {
         for &host in hosts {
+            self.state_weight -= self.all[host].weighed;
             if self.asked.is_some() {
                 let gone = &mut self.all[host];
                 keyed::told(gone, &mut |key| self.forgotten.push(key.bytes()));
@@ -225,6 +294,7 @@ impl Hosts {
             named.mixed = self.by_name.find(carrier).is_some();
             let most = self.limits.hosts;
             self.carriers.names(carrier, &named.bytes, most);
+            self.weigh(host);
         }
         if !self.all[host].mixed || self.carriers.node(carrier) != Some(&*self.all[host].bytes) {
             return;
@@ -282,7 +352,8 @@ impl Hosts {
         now: Timestamp,
         offset: i64,
     ) -> Pushed {
-        let host = &mut self.all[host];
+        let at = host;
+        let host = &mut *self.all[at];
         self.lines += 1;
         host.seen = self.lines;
         host.arrived = now;
@@ -295,6 +366,7 @@ impl Hosts {
             Push::Late => {
                 // Its event may have gone out without it, or not have come at all.
                 host.serials.see(record.stamp, now);
+                self.weigh(at);
                 return Pushed::Late;
             }
             Push::New => {
@@ -308,7 +380,8 @@ impl Hosts {
         let over_bound = (buffer.len() > limits.events_per_host)
             | (buffer.bytes() > limits.bytes_per_host)
             | (self.open_events > limits.events)
-            | (self.open_bytes > limits.bytes);
+            | (self.open_bytes > limits.bytes)
+            | (memory::of_open(self.open_events, self.open_bytes) + self.state_weight > self.share);
         if over_bound || buffer.is_due(now, &self.waits) {
             Pushed::Ripe
         } else {
@@ -344,11 +417,16 @@ impl Hosts {
         Some(self.gone(popped))
     }
 
-    /// When the bound of the lane is reached: the age up to which events must go, the oldest twentieth.
+    /// When the bound of the lane is reached: the age up to which events must go.
     pub fn age_over_bound(&self) -> Option<u64> {
         if self.open_events <= self.limits.events && self.open_bytes <= self.limits.bytes {
             return None;
         }
+        self.age_of_oldest()
+    }
+
+    /// The age up to which the oldest twentieth of the open events has come.
+    pub fn age_of_oldest(&self) -> Option<u64> {
         let mut ages: Vec<u64> = self
             .all
             .iter()
@@ -365,7 +443,7 @@ impl Hosts {
 
     /// Keeps the memory of an event that has been told.
     pub fn recycle(&mut self, mut event: Box<Event>) {
-        if self.spare.len() < MOST_SPARE {
+        if self.spare.len() < MOST_SPARE.min(self.share / SPARE_SHARE) {
             event.reset();
             self.spare.push(event);
         }

@@ -1,7 +1,8 @@
 //! The state of a lane, key by key: under which key each piece is saved.
 //!
 //! Place in the flow: between the state and its saved form (saved.rs). A new kind of state that is kept in
-//! a [`Tracked`] map of the host needs a [`Key`], a line in [`maps`], and a line where saved.rs reads it.
+//! a [`Tracked`] map of the host needs a [`Key`], a line in [`maps`], by which it is weighed too, and a line where
+//! saved.rs reads it.
 //! Nothing else has to know of it. It refuses to save what can be made from the rest (what is due when).
 
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ring::Page;
 use crate::model::tracked::MapKey;
-use crate::model::{Map, Stamp, Timestamp, Tracked};
+use crate::model::{Map, Stamp, Timestamp, Tracked, Weigh};
 use crate::pipeline::audit::correlate::BufferCore;
 use crate::pipeline::detect::verdict;
 use crate::pipeline::state::Cursor;
@@ -157,11 +158,12 @@ pub trait Visit {
     fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
     where
         K: MapKey,
-        V: Serialize,
+        V: Serialize + Weigh,
         M: Map<K, V>;
 }
 
 /// Every map of a host that is saved key by key.
+#[inline]
 fn maps(host: &mut Host, visit: &mut impl Visit) {
     let number = host.number;
     visit.map(&mut host.logons.attempts, |pid| Key::Attempt(number, pid));
@@ -182,7 +184,7 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
 pub fn track(host: &mut Host) {
     struct Track;
     impl Visit for Track {
-        fn map<K: MapKey, V, M: Map<K, V>>(
+        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             _: impl Fn(K) -> Key,
@@ -193,11 +195,47 @@ pub fn track(host: &mut Host) {
     maps(host, &mut Track);
 }
 
+/// What the maps of a host weigh.
+#[inline]
+pub fn weight(host: &mut Host) -> usize {
+    struct Sum(usize);
+    impl Visit for Sum {
+        #[inline]
+        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+            &mut self,
+            map: &mut Tracked<K, V, M>,
+            _: impl Fn(K) -> Key,
+        ) {
+            self.0 += map.weight();
+        }
+    }
+    let mut sum = Sum(0);
+    maps(host, &mut sum);
+    sum.0
+}
+
+/// The same, with every entry looked at.
+pub fn weight_anew(host: &mut Host) -> usize {
+    struct Sum(usize);
+    impl Visit for Sum {
+        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+            &mut self,
+            map: &mut Tracked<K, V, M>,
+            _: impl Fn(K) -> Key,
+        ) {
+            self.0 += map.weigh_anew();
+        }
+    }
+    let mut sum = Sum(0);
+    maps(host, &mut sum);
+    sum.0
+}
+
 /// Whether something in the maps of a host has changed.
 pub fn is_touched(host: &mut Host) -> bool {
     struct Touched(bool);
     impl Visit for Touched {
-        fn map<K: MapKey, V, M: Map<K, V>>(
+        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             _: impl Fn(K) -> Key,
@@ -251,7 +289,7 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
         fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
         where
             K: MapKey,
-            V: Serialize,
+            V: Serialize + Weigh,
             M: Map<K, V>,
         {
             map.changes(|at, value| self.0.change(key(at), value));
@@ -285,7 +323,7 @@ pub fn told(host: &mut Host, each: &mut impl FnMut(Key)) {
     }
     struct Told<'a, F>(&'a mut F);
     impl<F: FnMut(Key)> Visit for Told<'_, F> {
-        fn map<K: MapKey, V, M: Map<K, V>>(
+        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
             key: impl Fn(K) -> Key,

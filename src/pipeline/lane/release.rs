@@ -20,8 +20,8 @@ use crate::pipeline::detect::verdict::Seen;
 use crate::pipeline::encode;
 use crate::pipeline::flow::community;
 use crate::pipeline::intel::{IntelSet, sightings};
-use crate::pipeline::state::Logons;
 use crate::pipeline::state::logons::{Context, Decided};
+use crate::pipeline::state::{Logons, Texts};
 
 use super::choice::{facts_of, with_known_names};
 use super::hosts::Host;
@@ -30,16 +30,20 @@ use super::rarity::{Lately, PatternCounts};
 use super::trace::Step;
 use super::{Call, State, Stats, alerts, judge};
 
+/// Memory for decoded values that is kept for the next event, at most.
+const MOST_KEPT: usize = 256 << 10;
+
 /// Memory that is used anew for each event.
 #[derive(Default)]
 pub struct Desk {
     bump: Bump,
     hits: Vec<Hit>,
-    decided: Vec<Decided>,
+    pub decided: Vec<Decided>,
     matches: Vec<Behaviour>,
     /// Of the program start that is told.
     pub pattern: Vec<u8>,
     pub lately: Lately,
+    pub texts: Texts,
     /// `None`: nobody asks for them.
     pub counts: Option<PatternCounts>,
     pub seen: Option<Seen>,
@@ -87,30 +91,39 @@ impl State {
             self.release(host, event, cut, call);
         }
         while let Some(age) = self.hosts.age_over_bound() {
-            for host in 0..self.hosts.len() {
-                while let Some((event, cut)) = self.hosts.pop_evicted(host, age) {
-                    self.stats.evicted += 1;
-                    self.release(host, event, cut, call);
-                }
+            self.evict_up_to(age, call);
+        }
+        self.relieve(call);
+    }
+
+    /// Lets go all events up to this age; tells how many these were.
+    pub fn evict_up_to(&mut self, age: u64, call: &mut Call<'_>) -> u64 {
+        let before = self.stats.evicted;
+        for host in 0..self.hosts.len() {
+            while let Some((event, cut)) = self.hosts.pop_evicted(host, age) {
+                self.stats.evicted += 1;
+                self.release(host, event, cut, call);
             }
         }
+        self.stats.evicted - before
     }
 
     /// Everything of a host goes: the input has ended, or the host is forgotten.
-    pub fn finish_host(&mut self, host: usize, call: &mut Call<'_>) {
-        while let Some((event, cut)) = self.hosts.pop_last(host) {
-            self.release(host, event, cut, call);
+    pub fn finish_host(&mut self, of: usize, call: &mut Call<'_>) {
+        while let Some((event, cut)) = self.hosts.pop_last(of) {
+            self.release(of, event, cut, call);
         }
-        let (host, desk, mut teller) = self.split(host, true, call);
+        let (host, desk, mut teller) = self.split(of, true, call);
         host.touched = true;
         desk.finish(host, &mut teller);
         desk.gaps(host, None, &mut teller);
+        self.hosts.weigh(of);
     }
 
     /// A host that is silent: its logons and guesses wait by the arrival clock.
-    pub fn advance_idle(&mut self, host: usize, call: &mut Call<'_>) {
+    pub fn advance_idle(&mut self, of: usize, call: &mut Call<'_>) {
         let now = call.now;
-        let (host, desk, mut teller) = self.split(host, true, call);
+        let (host, desk, mut teller) = self.split(of, true, call);
         if !host.serials.is_whole() {
             host.touched = true;
             desk.gaps(host, Some(now), &mut teller);
@@ -121,6 +134,7 @@ impl State {
             desk.advance(host, time, &mut teller);
             host.touched |= keyed::is_touched(host);
         }
+        self.hosts.weigh(of);
     }
 
     pub fn release(&mut self, of: usize, event: Box<Event>, cut: Option<Cut>, call: &mut Call<'_>) {
@@ -134,10 +148,15 @@ impl State {
         host.watch_for_boot(&event);
         let mut bump = std::mem::take(&mut desk.bump);
         desk.audit(&bump, host, &event, cut, &mut teller);
-        bump.reset();
+        // Of a large event no more memory than others need is kept.
+        match bump.allocated_bytes() > MOST_KEPT {
+            true => bump = Bump::new(),
+            false => bump.reset(),
+        }
         desk.bump = bump;
         teller.stats.forgotten_processes += std::mem::take(&mut host.processes.dropped);
         desk.serial(host, &event, &mut teller);
+        self.hosts.weigh(of);
         let hosts = &self.hosts;
         call.told(|out| Step::Event {
             host: hosts.name(of),
@@ -195,7 +214,7 @@ impl Host {
     }
 
     /// The logons beside what they need of the rest of the host.
-    fn logons(&mut self, settings: &Settings, offset: i64) -> (&mut Logons, Context<'_>) {
+    pub fn logons(&mut self, settings: &Settings, offset: i64) -> (&mut Logons, Context<'_>) {
         let context = Context {
             host: &self.name,
             names: &mut self.names,
@@ -236,7 +255,8 @@ impl Desk {
             process.labels = &choice.labels;
             self.process(&process, &choice, host, teller);
             let most = settings.limits.processes_per_host;
-            host.processes.start(&start, &line, same, most);
+            let texts = &mut self.texts;
+            host.processes.start(&start, &line, same, most, texts);
             self.judge(host, teller);
             return;
         }
@@ -275,7 +295,7 @@ impl Desk {
         let witness = call.and_then(|call| witness::of_call(call, event.stamp.time, bump));
         if let Some(witness) = witness.or_else(|| witness::of_death(event, bump)) {
             let most = settings.limits.processes_per_host;
-            host.processes.witness(&witness, most);
+            host.processes.witness(&witness, most, &mut self.texts);
         }
         if !asked {
             // It counts all the same.
@@ -335,7 +355,7 @@ impl Desk {
                     did,
                 };
                 let most = settings.limits.processes_per_host;
-                host.processes.witness(&witness, most);
+                host.processes.witness(&witness, most, &mut self.texts);
             }
         }
     }
@@ -426,7 +446,7 @@ impl Desk {
     }
 
     /// Tells the logons that have been decided, and what they make certain.
-    fn logons(&mut self, host: &mut Host, teller: &mut Teller<'_>) {
+    pub fn logons(&mut self, host: &mut Host, teller: &mut Teller<'_>) {
         if self.decided.is_empty() {
             return;
         }

@@ -20,9 +20,10 @@ use crate::model::ring::Page;
 use crate::model::{Settings, Stamp};
 use crate::pipeline::audit::correlate::HostBuffer;
 use crate::pipeline::audit::event::Event;
-use crate::pipeline::state::Serials;
 use crate::pipeline::state::logons::Ended;
+use crate::pipeline::state::processes::Node as Process;
 use crate::pipeline::state::serials::Hole;
+use crate::pipeline::state::{Serials, Texts};
 
 use super::Lane;
 use super::carriers::Node;
@@ -30,7 +31,7 @@ use super::hosts::{Host, Hosts};
 use super::keyed::{self, HostCore, HostName, Key, StampPage};
 
 /// Of this release.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Longer values are cut: a record of Kafka is bounded, and an event need not be.
 const PART: usize = 256 << 10;
@@ -173,6 +174,7 @@ impl Lane {
         let Some(log) = &mut self.log else {
             return;
         };
+        debug_assert!(self.state.hosts.is_well_weighed());
         let mut writer = Writer {
             cut: &mut log.cut,
             key: Vec::new(),
@@ -250,7 +252,8 @@ impl Lane {
         hosts: &mut BTreeMap<u64, Pieces>,
     ) -> Result<(), RestoreError> {
         if let Some(number) = key.host() {
-            return hosts.entry(number).or_default().take(key, value);
+            let texts = &mut self.state.desk.texts;
+            return hosts.entry(number).or_default().take(key, value, texts);
         }
         match key {
             Key::FlowHeader => self.flows.restore(&decode::<Vec<u8>>(key, value)?),
@@ -277,7 +280,7 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn take(&mut self, key: &Key, value: &[u8]) -> Result<(), RestoreError> {
+    fn take(&mut self, key: &Key, value: &[u8], texts: &mut Texts) -> Result<(), RestoreError> {
         let host = &mut self.host;
         match *key {
             Key::Lane | Key::FlowHeader | Key::Carrier(_) => {}
@@ -294,7 +297,11 @@ impl Pieces {
             Key::SessionNumber(_, ses) => {
                 host.sessions.by_number.restore(ses, decode(key, value)?);
             }
-            Key::Process(_, pid) => host.processes.nodes.restore(pid, decode(key, value)?),
+            Key::Process(_, pid) => {
+                let mut node: Process = decode(key, value)?;
+                node.share(texts);
+                host.processes.nodes.restore(pid, node);
+            }
             Key::Story(_, of) => host.stories.all.restore(of, decode(key, value)?),
             Key::Pattern(_, hash) => {
                 host.patterns.by_hash.restore(hash, decode(key, value)?);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Method, Principal};
 use crate::model::session::Session;
-use crate::model::{EventUid, Logon, Stamp, Timestamp};
+use crate::model::weight::{block, list, some, tree};
+use crate::model::{EventUid, Logon, Stamp, Timestamp, Weigh};
 
 /// How long a connection may go on trying: LoginGraceTime of sshd, 120 s by default.
 pub const GRACE_MS: i64 = 120_000;
@@ -72,6 +73,31 @@ pub struct Attempt {
     /// It has been told as failed; what follows is joined without telling again.
     pub told: bool,
     records: Vec<Stamp>,
+}
+
+/// A box of it; when it is due, and which of its source, stand beside it.
+impl Weigh for Box<Attempt> {
+    #[inline]
+    fn heap(&self) -> usize {
+        let texts = [
+            &self.exe,
+            &self.account,
+            &self.asked,
+            &self.target,
+            &self.terminal,
+            &self.command,
+        ];
+        let texts: usize = texts.iter().map(|text| some(text.as_deref())).sum();
+        block(size_of::<Attempt>())
+            + texts
+            + block(self.service.len())
+            + some(self.src_host.as_deref())
+            + self.login_user.heap()
+            + self.user.heap()
+            + list(self.records.len(), size_of::<Stamp>())
+            + tree(1, size_of::<(Timestamp, u32)>())
+            + tree(1, size_of::<(IpAddr, u32)>())
+    }
 }
 
 impl Attempt {

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Principal};
-use crate::model::{Due, EventUid, Logon, Ring, Timestamp, Tracked};
+use crate::model::weight::{block, tree};
+use crate::model::{Due, EventUid, Logon, Ring, Timestamp, Tracked, Weigh};
 
 use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
@@ -40,6 +41,16 @@ pub struct Session {
     logon: Arc<Logon>,
     /// Grows with each session of the host.
     order: u64,
+}
+
+/// The logon, which its output shares; its number and its place among the others stand beside it.
+impl Weigh for Session {
+    fn heap(&self) -> usize {
+        block(size_of::<Logon>() + 16)
+            + self.logon.heap()
+            + tree(1, size_of::<(Option<u32>, u32)>())
+            + tree(1, size_of::<(u64, u32)>())
+    }
 }
 
 /// By process id. Looked up for each record; nobody sees the order.
@@ -107,7 +118,7 @@ impl Logons {
         }
         if is_no_logon(record.exe) {
             // The kernel gave it a session, as systemd's user manager, and it is no logon.
-            if let Some(session) = context.sessions.of(record.session, pid)
+            if let Some(mut session) = context.sessions.of(record.session, pid)
                 && session.logon_uid.is_none()
             {
                 session.service = service_of(record.exe).into();
@@ -116,7 +127,7 @@ impl Logons {
         }
         if self.belongs_to_a_session(pid, record) {
             // The terminal is known when the shell begins.
-            if let (AuthKind::Login, Some(session), Some(terminal)) = (
+            if let (AuthKind::Login, Some(mut session), Some(terminal)) = (
                 record.kind,
                 context.sessions.of(record.session, pid),
                 record.terminal,
@@ -134,7 +145,7 @@ impl Logons {
             self.attempts
                 .insert(pid, Box::new(Attempt::new(record, context.offset)));
         }
-        let Some(attempt) = self.attempts.get_mut(&pid) else {
+        let Some(mut attempt) = self.attempts.get_mut(&pid) else {
             return;
         };
         let old = (fits == Some(true)).then(|| attempt.due(context.wait_ms));
@@ -152,6 +163,7 @@ impl Logons {
         {
             context.sessions.begin(number, session, context.most);
         }
+        drop(attempt);
         let starts = matches!(record.kind, AuthKind::SessionStart | AuthKind::Login);
         if starts && record.success == Some(true) {
             self.open(pid, record, context, tell);
@@ -319,7 +331,7 @@ impl Logons {
             Some(session) if *session.logon.service == *service => self.take_session(pid),
             _ => None,
         };
-        if let Some(ended) = context.sessions.of(record.session, pid) {
+        if let Some(mut ended) = context.sessions.of(record.session, pid) {
             ended.ended = Some(record.stamp.time);
         }
         let ended = (pid, record.session);
@@ -362,7 +374,7 @@ impl Logons {
 
     /// Tells an attempt that failed, or that did no more than run a command.
     fn tell_failed(&mut self, pid: u32, context: &Context<'_>, tell: &mut dyn FnMut(Decided)) {
-        let Some(attempt) = self.attempts.get_mut(&pid) else {
+        let Some(mut attempt) = self.attempts.get_mut(&pid) else {
             return;
         };
         if attempt.told || !(attempt.failed() || attempt.ran_a_command()) {
@@ -426,6 +438,22 @@ impl Logons {
             if let Some(attempt) = self.attempts.get(&pid) {
                 self.due.set(pid, old, attempt.due(context.wait_ms));
             }
+        }
+    }
+
+    /// Lets go the oldest until so many are left of attempts, and of sessions.
+    pub fn trim(&mut self, context: &Context<'_>, most: usize, tell: &mut dyn FnMut(Decided)) {
+        while self.attempts.len() > most
+            && let Some(pid) = self.due.first()
+        {
+            self.dropped += 1;
+            self.close(pid, context, tell);
+        }
+        while self.sessions.len() > most
+            && let Some(oldest) = self.by_order.first_key_value().map(|(_, pid)| *pid)
+        {
+            self.dropped += 1;
+            self.take_session(oldest);
         }
     }
 

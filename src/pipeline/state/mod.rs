@@ -16,6 +16,7 @@ pub mod processes;
 mod room;
 pub mod serials;
 pub mod sessions;
+mod texts;
 
 pub use cursor::Cursor;
 pub use logons::Logons;
@@ -24,3 +25,4 @@ pub use patterns::Patterns;
 pub use processes::Processes;
 pub use serials::Serials;
 pub use sessions::Sessions;
+pub use texts::Texts;

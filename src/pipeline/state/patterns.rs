@@ -9,20 +9,19 @@
 //! it is learnt from anew, and says nothing until then. What is saved of a pattern is its hash and the day on which it was seen
 //! last, so a pattern costs the saved form one record a day. It refuses to keep the text of a command.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use crate::model::settings::Rarity;
-use crate::model::{Timestamp, Tracked};
+use crate::model::{Slots, Timestamp, Tracked};
 
 const DAY_MS: i64 = 86_400_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patterns {
     /// The day on which each was seen last.
-    pub by_hash: Tracked<u64, i32, HashMap<u64, i32, FixedState>>,
+    pub by_hash: Tracked<u64, i32, Slots<u64, i32>>,
     /// When learning began.
     pub since: Option<Timestamp>,
+    /// Patterns that `limits.memory` let go.
+    pub dropped: u64,
 }
 
 impl Patterns {
@@ -40,16 +39,25 @@ impl Patterns {
         }
         let has_learnt = time.since(since) >= rarity.learning_ms;
         if self.by_hash.len() >= most {
-            self.make_room(time, rarity, most);
+            self.make_room(time, rarity, (most / 4).max(1));
         }
         self.by_hash.insert(pattern, day);
         has_learnt
     }
 
-    fn make_room(&mut self, time: Timestamp, rarity: &Rarity, most: usize) {
+    /// Lets go those that were not seen for longest until so many are left.
+    pub fn trim(&mut self, time: Timestamp, rarity: &Rarity, most: usize) {
+        let many = self.by_hash.len().saturating_sub(most);
+        if many > 0 {
+            self.make_room(time, rarity, many);
+            self.dropped += many as u64;
+        }
+    }
+
+    fn make_room(&mut self, time: Timestamp, rarity: &Rarity, many: usize) {
         let aged = self.by_hash.iter().map(|(hash, day)| (*day, *hash));
         let mut aged: Vec<(i32, u64)> = aged.collect();
-        let many = (most / 4).clamp(1, aged.len());
+        let many = many.min(aged.len());
         let newest = *aged.select_nth_unstable(many - 1).1;
         for (_, hash) in &aged[..many] {
             self.by_hash.remove(hash);

@@ -17,16 +17,15 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::process::{Ancestor, Did, Witness};
-use crate::model::{Process, Timestamp, Tracked};
+use crate::model::{Process, Slots, Timestamp, Tracked, Weigh};
 
 use super::cursor::Cursor;
 use super::image::Image;
 use super::room::{Line, Room, Ticket};
+use super::texts::Texts;
 
 /// So many ancestors are told.
 pub const MOST_ANCESTORS: usize = 4;
@@ -35,26 +34,55 @@ const INIT: u32 = 1;
 /// `ses=4294967295`
 const UNSET: u32 = u32::MAX;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     image: Image,
+    /// Where numbers were when it was last known to live.
+    alive: u64,
+    /// The line it stands in, and the number of its ticket.
+    line: Line,
+    number: u32,
     has_children: bool,
     dead: bool,
     /// It did something since it has its ticket.
     seen: bool,
-    ticket: Ticket,
     ppid: u32,
     session: u32,
     /// Of the process, over all programs that it runs; and of the one that started it, 0 where that is unknown.
     life: u32,
     parent: u32,
-    /// Where numbers were when it was last known to live.
-    alive: u64,
 }
+
+// A host has hundreds: with its number each is one line of the cache.
+const _: () = assert!(size_of::<(u32, Node)>() == 64);
+
+impl Node {
+    /// Shares its text with others.
+    pub fn share(&mut self, texts: &mut Texts) {
+        self.image.share(texts);
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket {
+            line: self.line,
+            number: self.number,
+        }
+    }
+}
+
+impl Weigh for Node {
+    #[inline]
+    fn heap(&self) -> usize {
+        self.image.heap() + TICKETS
+    }
+}
+
+/// Bytes of its tickets, void ones too.
+const TICKETS: usize = 24;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processes {
-    pub nodes: Tracked<u32, Node, HashMap<u32, Node, FixedState>>,
+    pub nodes: Tracked<u32, Node, Slots<u32, Node>>,
     pub cursor: Cursor,
     /// Lives and tickets given out.
     pub lives: u32,
@@ -109,19 +137,26 @@ impl Processes {
     }
 
     /// A program has started, with this command line. `same`: what [`Processes::comes`] said.
-    pub fn start(&mut self, process: &Process<'_>, line: &[u8], same: bool, most: usize) {
+    pub fn start(
+        &mut self,
+        process: &Process<'_>,
+        line: &[u8],
+        same: bool,
+        most: usize,
+        texts: &mut Texts,
+    ) {
         let (Some(pid), Some(exe)) = (process.pid, process.exe) else {
             // A start that lost its record: what is known by the number may be gone.
             if let Some(pid) = process.pid {
-                self.nodes.remove(&pid);
+                self.remove(pid);
             }
             return;
         };
         let session = process.session.unwrap_or(UNSET);
         let parent = self.touch_parent(process.ppid, session);
         let line = Some(line).filter(|_| !process.argv.is_empty());
-        let image = Image::of_start(exe, line, process.stamp.time);
-        if same && let Some(node) = self.nodes.get_mut(&pid) {
+        let image = Image::of_start(exe, line, process.stamp.time, texts);
+        if same && let Some(mut node) = self.nodes.get_mut(&pid) {
             // It replaced itself.
             node.image = image;
             node.alive = self.cursor.at_least();
@@ -131,16 +166,16 @@ impl Processes {
     }
 
     /// What another event says of a process that lives.
-    pub fn witness(&mut self, witness: &Witness<'_>, most: usize) {
+    pub fn witness(&mut self, witness: &Witness<'_>, most: usize, texts: &mut Texts) {
         let (pid, session) = (witness.pid, witness.session.unwrap_or(UNSET));
         if witness.did == Did::Assigned {
-            if let Some(node) = self.nodes.get_mut(&pid) {
+            if let Some(mut node) = self.nodes.get_mut(&pid) {
                 node.session = session;
             }
             return;
         }
         if let Some(exe) = witness.exe {
-            self.lives(witness, exe, session, most);
+            self.lives(witness, exe, session, most, texts);
         }
         match witness.did {
             Did::Forked(child) => self.fork(pid, child, witness.time, most),
@@ -166,7 +201,7 @@ impl Processes {
 
     /// The nodes were put back from their saved form: who goes next is made anew.
     pub fn restored(&mut self) {
-        let tickets = self.nodes.iter().map(|(pid, node)| (node.ticket, *pid));
+        let tickets = self.nodes.iter().map(|(pid, node)| (node.ticket(), *pid));
         let mut tickets: Vec<(Ticket, u32)> = tickets.collect();
         tickets.sort_unstable();
         for (ticket, pid) in tickets {
@@ -177,7 +212,7 @@ impl Processes {
     /// A number is new: where numbers are is known the better, and that of the process that said so first.
     fn see(&mut self, pid: u32) {
         if let Some(believed) = self.cursor.see(pid)
-            && let Some(node) = self.nodes.get_mut(&believed)
+            && let Some(mut node) = self.nodes.get_mut(&believed)
         {
             node.alive = self.cursor.at_least();
         }
@@ -200,7 +235,7 @@ impl Processes {
         }
         let now = self.cursor.at_least();
         match self.nodes.get_mut(&ppid) {
-            Some(node) => {
+            Some(mut node) => {
                 node.alive = now;
                 node.seen = true;
                 node.has_children = true;
@@ -211,9 +246,16 @@ impl Processes {
     }
 
     /// A process did something while it ran this program.
-    fn lives(&mut self, witness: &Witness<'_>, exe: &[u8], session: u32, most: usize) {
+    fn lives(
+        &mut self,
+        witness: &Witness<'_>,
+        exe: &[u8],
+        session: u32,
+        most: usize,
+        texts: &mut Texts,
+    ) {
         let cursor = &self.cursor;
-        if let Some(node) = self.nodes.get_mut(&witness.pid)
+        if let Some(mut node) = self.nodes.get_mut(&witness.pid)
             && !node.dead
             && node.session == session
             && node.image.exe() == exe
@@ -229,10 +271,11 @@ impl Processes {
             }
         } else {
             // Its start was not seen, or it is another process by now.
-            self.insert(witness.pid, None, 0, session, Image::of_path(exe), most);
+            let image = Image::of_path(exe, texts);
+            self.insert(witness.pid, None, 0, session, image, most);
         }
         let parent = self.touch_parent(witness.ppid, session);
-        if let Some(node) = self.nodes.get_mut(&witness.pid) {
+        if let Some(mut node) = self.nodes.get_mut(&witness.pid) {
             node.ppid = witness.ppid.unwrap_or(node.ppid);
             node.parent = parent;
         }
@@ -255,23 +298,36 @@ impl Processes {
         if began {
             return;
         }
-        let Some(node) = self.nodes.get_mut(&pid) else {
+        let Some(mut node) = self.nodes.get_mut(&pid) else {
             return;
         };
         node.has_children = true;
         node.seen = true;
         node.alive = self.cursor.at_least();
         let image = node.image.forked(time);
+        drop(node);
         self.insert(child, Some(pid), life, session, image, most);
     }
 
     fn die(&mut self, pid: u32) {
-        if self.nodes.contains_key(&pid) {
-            let ticket = self.ticket(pid, Line::Dead);
-            if let Some(node) = self.nodes.get_mut(&pid) {
-                node.dead = true;
-                node.ticket = ticket;
-            }
+        let node = self.nodes.get_mut(&pid).map(|mut node| node.dead = true);
+        if node.is_some() {
+            self.stand(pid, Line::Dead);
+        }
+    }
+
+    fn remove(&mut self, pid: u32) {
+        if let Some(node) = self.nodes.remove(&pid) {
+            self.room.leave(node.line);
+        }
+    }
+
+    /// It goes over to the end of a line.
+    fn stand(&mut self, pid: u32, line: Line) {
+        let Ticket { line, number } = self.ticket(pid, line);
+        if let Some(mut node) = self.nodes.get_mut(&pid) {
+            self.room.leave(node.line);
+            (node.line, node.number) = (line, number);
         }
     }
 
@@ -287,23 +343,27 @@ impl Processes {
         if self.nodes.len() >= most && !self.nodes.contains_key(&pid) {
             self.make_room(most);
         }
-        let ticket = self.ticket(pid, Line::Childless);
+        let Ticket { line, number } = self.ticket(pid, Line::Childless);
         let node = Node {
             image,
+            alive: self.cursor.at_least(),
+            line,
+            number,
             has_children: false,
             dead: false,
             seen: false,
-            ticket,
             ppid: ppid.unwrap_or(0),
             session,
-            life: ticket.number,
+            life: number,
             parent,
-            alive: self.cursor.at_least(),
         };
-        self.nodes.insert(pid, node);
-        if self.room.tickets() > 2 * most.max(64) {
-            let nodes = &self.nodes;
-            let is_valid = |pid, ticket| nodes.get(&pid).is_some_and(|node| node.ticket == ticket);
+        if let Some(old) = self.nodes.insert(pid, node) {
+            self.room.leave(old.line);
+        }
+        let (nodes, tickets) = (&self.nodes, self.room.tickets());
+        if tickets > nodes.len() + nodes.len().max(64) {
+            let is_of = |node: &Node, ticket| node.ticket() == ticket;
+            let is_valid = |pid, ticket| nodes.get(&pid).is_some_and(|node| is_of(node, ticket));
             self.room.retain(is_valid);
         }
     }
@@ -320,25 +380,37 @@ impl Processes {
     /// One goes.
     fn make_room(&mut self, most: usize) {
         while let Some((pid, ticket)) = self.room.next(most / 4) {
-            let Some(node) = self.nodes.get(&pid).filter(|node| node.ticket == ticket) else {
-                continue;
-            };
-            let stays = match ticket.line {
-                Line::Dead => false,
-                // Any shell was without a child once.
-                Line::Childless => node.has_children,
-                Line::Parents => node.seen,
-            };
-            if !stays {
-                self.nodes.remove(&pid);
+            let mut is_valid = false;
+            let gone = self.nodes.remove_if(&pid, |node| {
+                is_valid = node.ticket() == ticket;
+                let stays = match ticket.line {
+                    Line::Dead => false,
+                    // Any shell was without a child once.
+                    Line::Childless => node.has_children,
+                    Line::Parents => node.seen,
+                };
+                is_valid && !stays
+            });
+            if gone.is_some() {
+                self.room.leave(ticket.line);
                 self.dropped += 1;
                 return;
             }
-            let ticket = self.ticket(pid, Line::Parents);
-            if let Some(node) = self.nodes.get_mut(&pid) {
-                node.seen = false;
-                node.ticket = ticket;
+            if is_valid {
+                self.stand(pid, Line::Parents);
+                if let Some(mut node) = self.nodes.get_mut(&pid) {
+                    node.seen = false;
+                }
             }
+        }
+    }
+
+    /// Lets go who goes next until so many are left.
+    pub fn trim(&mut self, most: usize) {
+        let mut before = usize::MAX;
+        while self.nodes.len() > most && self.nodes.len() < before {
+            before = self.nodes.len();
+            self.make_room(most);
         }
     }
 }

@@ -54,7 +54,13 @@ fn in_session(
         (a.pid, String::from_utf8_lossy(text).into_owned())
     });
     let shown = shown.collect();
-    all.start(&process, &process.command_line(), same, MOST);
+    all.start(
+        &process,
+        &process.command_line(),
+        same,
+        MOST,
+        &mut Texts::default(),
+    );
     shown
 }
 
@@ -131,9 +137,21 @@ fn a_parent_of_another_session_is_unknown_and_init_is_not() {
 fn other_events_tell_who_lives() {
     let mut all = Processes::default();
     let none = Did::Nothing;
-    all.witness(&witness(500, None, "/usr/sbin/cron", None, none), MOST);
-    all.witness(&witness(700, Some(500), "/usr/sbin/cron", None, none), MOST);
-    all.witness(&witness(700, None, "", Some(37), Did::Assigned), MOST);
+    all.witness(
+        &witness(500, None, "/usr/sbin/cron", None, none),
+        MOST,
+        &mut Texts::default(),
+    );
+    all.witness(
+        &witness(700, Some(500), "/usr/sbin/cron", None, none),
+        MOST,
+        &mut Texts::default(),
+    );
+    all.witness(
+        &witness(700, None, "", Some(37), Did::Assigned),
+        MOST,
+        &mut Texts::default(),
+    );
     let line = in_session(&mut all, 701, 700, Some(37), "/bin/sh -c job");
     assert_eq!(
         line,
@@ -143,6 +161,7 @@ fn other_events_tell_who_lives() {
     all.witness(
         &witness(701, Some(700), "/usr/bin/perl", Some(37), none),
         MOST,
+        &mut Texts::default(),
     );
     let line = in_session(&mut all, 702, 701, Some(37), "/bin/id");
     assert_eq!(line[0], (701, "/usr/bin/perl".to_owned()));
@@ -153,12 +172,12 @@ fn forks_and_ends_are_followed_where_they_are_told() {
     let mut all = Processes::default();
     let bash = |did| witness(100, Some(99), "/bin/bash", Some(5), did);
     start(&mut all, 100, 99, "/bin/bash -l");
-    all.witness(&bash(Did::Forked(101)), MOST);
+    all.witness(&bash(Did::Forked(101)), MOST, &mut Texts::default());
     let line = start(&mut all, 102, 101, "/bin/id");
     assert_eq!(line, named(&[(101, "/bin/bash -l"), (100, "/bin/bash -l")]));
     // vfork: the child's program is there before the record of the fork.
     start(&mut all, 103, 100, "/bin/sh v");
-    all.witness(&bash(Did::Forked(103)), MOST);
+    all.witness(&bash(Did::Forked(103)), MOST, &mut Texts::default());
     assert_eq!(
         start(&mut all, 104, 103, "/bin/id")[0],
         (103, "/bin/sh v".to_owned())
@@ -166,6 +185,7 @@ fn forks_and_ends_are_followed_where_they_are_told() {
     all.witness(
         &witness(103, Some(100), "/bin/sh", Some(5), Did::Exited),
         MOST,
+        &mut Texts::default(),
     );
     assert_eq!(start(&mut all, 105, 103, "/bin/id"), []);
 }

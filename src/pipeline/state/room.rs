@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Line {
+    #[default]
     Dead,
     Childless,
     Parents,
@@ -29,16 +30,24 @@ pub struct Ticket {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Room {
     lines: [VecDeque<(u32, u32)>; 3],
+    /// How many processes stand in each: void tickets are none.
+    standing: [usize; 3],
 }
 
 impl Room {
     pub fn enter(&mut self, pid: u32, ticket: Ticket) {
         self.lines[ticket.line as usize].push_back((pid, ticket.number));
+        self.standing[ticket.line as usize] += 1;
+    }
+
+    /// A process that stood in this line is gone, or stands elsewhere: its ticket is void.
+    pub fn leave(&mut self, line: Line) {
+        self.standing[line as usize] -= 1;
     }
 
     /// Who goes next, if the ticket is not void. So many without a child stay while there are parents.
     pub fn next(&mut self, childless: usize) -> Option<(u32, Ticket)> {
-        let many = |line: Line| self.lines[line as usize].len();
+        let many = |line: Line| self.standing[line as usize];
         let line = match () {
             () if many(Line::Dead) > 0 => Line::Dead,
             () if many(Line::Childless) > childless || many(Line::Parents) == 0 => Line::Childless,
@@ -53,11 +62,12 @@ impl Room {
         self.lines.iter().map(VecDeque::len).sum()
     }
 
-    /// Throws tickets away.
+    /// Throws void tickets away.
     pub fn retain(&mut self, mut stays: impl FnMut(u32, Ticket) -> bool) {
         for line in [Line::Dead, Line::Childless, Line::Parents] {
             let all = &mut self.lines[line as usize];
             all.retain(|&(pid, number)| stays(pid, Ticket { line, number }));
+            all.shrink_to(2 * all.len());
         }
     }
 }

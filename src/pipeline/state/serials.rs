@@ -153,6 +153,12 @@ impl Serials {
         step <= 0 && self.newest != 0 && stamp.time.since(self.time) > REBOOT_MS
     }
 
+    /// How many holes there are.
+    #[inline]
+    pub fn holes(&self) -> usize {
+        self.holes.len()
+    }
+
     pub fn is_whole(&self) -> bool {
         self.holes.is_empty()
     }

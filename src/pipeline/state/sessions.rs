@@ -13,6 +13,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::model::session::{Origin, Session};
+use crate::model::tracked::Held;
 use crate::model::{Logon, Timestamp, Tracked};
 
 /// Numbers rise with each LOGIN (kernel/audit.c, audit_set_loginuid); records of two processors may swap.
@@ -50,7 +51,7 @@ impl Sessions {
         }
         self.newest = self.newest.max(number);
         if self.by_number.len() >= most && !self.by_number.contains_key(&number) {
-            self.make_room(most);
+            self.make_room((most / 16).max(1));
         }
         self.by_number.insert(number, session);
     }
@@ -61,7 +62,7 @@ impl Sessions {
         let (Some(number), Some(pid)) = (logon.session, logon.pid) else {
             return;
         };
-        if let Some(session) = self.by_number.get_mut(&number) {
+        if let Some(mut session) = self.by_number.get_mut(&number) {
             if session.pid == pid {
                 session.logon_uid = Some(logon.uid);
                 session.src_ip = logon.src_ip.or(session.src_ip);
@@ -86,7 +87,7 @@ impl Sessions {
     }
 
     /// The session of a number, where this process began it.
-    pub fn of(&mut self, number: Option<u32>, pid: u32) -> Option<&mut Session> {
+    pub fn of(&mut self, number: Option<u32>, pid: u32) -> Option<Held<'_, Session>> {
         let session = self.by_number.get_mut(&number?)?;
         (session.pid == pid).then_some(session)
     }
@@ -105,17 +106,21 @@ impl Sessions {
         self.by_number.is_empty()
     }
 
+    /// Lets go who goes next until so many are left.
+    pub fn trim(&mut self, most: usize) {
+        self.make_room(self.by_number.len().saturating_sub(most));
+    }
+
     /// Several at once, so that each costs little: those that ended first, then the oldest.
-    fn make_room(&mut self, most: usize) {
+    fn make_room(&mut self, many: usize) {
         let age = |(number, session): (&u32, &Session)| {
             let alive = session.ended.is_none();
             let time = session.ended.unwrap_or(session.started);
             (alive, time, *number)
         };
         let mut all: Vec<(bool, Timestamp, u32)> = self.by_number.iter().map(age).collect();
-        let many = (most / 16).max(1).min(all.len());
         all.sort_unstable();
-        for (.., number) in &all[..many] {
+        for (.., number) in all.iter().take(many) {
             self.by_number.remove(number);
             self.dropped += 1;
         }

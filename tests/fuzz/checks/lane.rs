@@ -29,6 +29,7 @@ fn settings() -> Arc<Settings> {
             sources_per_host: 4,
             patterns_per_host: 4,
             hosts: 4,
+            memory: 24 << 10,
         },
         ..Settings::default()
     })
@@ -127,6 +128,9 @@ fn bounds(lane: &Lane, limits: &Limits) {
     assert!(lane.open_bytes() <= limits.bytes + limits.line_bytes + 64);
     assert!(lane.open_events() <= limits.events);
     assert!(lane.hosts() <= limits.hosts);
+    // One line more, and what it makes known of one host.
+    let most = limits.memory + 4 * limits.line_bytes + (8 << 10);
+    assert!(lane.weight() <= most, "{} of {most}", lane.weight());
 }
 
 fn told(out: &Outputs, records: &[Vec<u8>]) -> Told {

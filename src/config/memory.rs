@@ -1,0 +1,182 @@
+//! How `limits.memory` is shared out: the program itself, the queues of the Kafka clients, and the lanes.
+//!
+//! Place in the flow: checked values → [`Memory`], which the clients and the lanes are made by. A part is set aside for
+//! the program; each worker's clients get their usual queues, or less where all of these would be more than half of the
+//! rest; what is left is the lanes'. A queue whose size the user wrote in `[kafka.properties]` has that size. It refuses to give
+//! anybody less than they can work with.
+
+use std::collections::BTreeMap;
+
+use super::Secret;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Code, threads, connections, allocators, buffers of one record.
+const PROGRAM: u64 = 40 * MIB;
+
+/// The queues of one worker where nothing is scarce, in KiB: fetched and not yet read; one fetch, by which that can be
+/// exceeded; handed over and not yet acknowledged.
+const USUAL: [u64; 3] = [16 * KIB, 8 * KIB, 16 * KIB];
+const LEAST: [u64; 3] = [2 * KIB, KIB, 2 * KIB];
+
+/// Under these names the user may have written them.
+const CONSUMER: &str = "queued.max.messages.kbytes";
+const FETCH: &str = "fetch.max.bytes";
+const PRODUCER: &str = "queue.buffering.max.kbytes";
+
+/// What a queue takes for each byte that it counts, in tenths: the client has notes of its own for each message.
+const OVERHEAD: u64 = 15;
+
+/// The lanes are reckoned by what they hold. Memory that is free and not given back, and the
+/// documents of what is let go, are the fifth that is left.
+const RECKONED: (u64, u64) = (4, 5);
+
+/// The lanes can do with no less.
+const LEAST_LANES: u64 = 8 * MIB;
+
+/// Who may take how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// All of it, in bytes.
+    pub bytes: u64,
+    /// Of the consumer of each worker: fetched and not yet read. One fetch can go over it.
+    pub consumer_kbytes: u64,
+    pub fetch_kbytes: u64,
+    /// Of the producer of each worker: handed over and not yet acknowledged.
+    pub producer_kbytes: u64,
+    /// What all lanes together may weigh, in bytes.
+    pub lanes: usize,
+}
+
+impl Memory {
+    /// # Errors
+    /// What is expected of `limits.memory`.
+    pub fn share_out(
+        bytes: u64,
+        workers: u64,
+        properties: &BTreeMap<String, Secret>,
+    ) -> Result<Memory, String> {
+        let workers = workers.max(1);
+        let written = |name: &str, unit: u64| {
+            let value = properties.get(name)?.reveal().trim().parse::<u64>().ok()?;
+            Some(value.div_ceil(unit))
+        };
+        let fixed = [
+            written(CONSUMER, 1),
+            written(FETCH, KIB),
+            written(PRODUCER, 1),
+        ];
+        let rest = bytes.saturating_sub(PROGRAM);
+        let of_one = queues(fixed, USUAL);
+        // Thousandths of the usual.
+        let scale = match rest / 2 / workers {
+            half if half >= of_one => 1000,
+            half => half * 1000 / of_one,
+        };
+        let scaled: [u64; 3] = std::array::from_fn(|i| (USUAL[i] * scale / 1000).max(LEAST[i]));
+        let needed = workers.saturating_mul(queues(fixed, LEAST));
+        let needed = needed.saturating_add(PROGRAM + LEAST_LANES * RECKONED.1 / RECKONED.0);
+        let taken = workers.saturating_mul(queues(fixed, scaled));
+        let lanes = rest.saturating_sub(taken) / RECKONED.1 * RECKONED.0;
+        if bytes < needed || lanes < LEAST_LANES {
+            return Err(too_small(needed, workers, &fixed));
+        }
+        let size = |i: usize| fixed[i].unwrap_or(scaled[i]);
+        Ok(Memory {
+            bytes,
+            consumer_kbytes: size(0),
+            fetch_kbytes: size(1),
+            producer_kbytes: size(2),
+            lanes: usize::try_from(lanes).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+/// Bytes that the queues of one worker take.
+fn queues(fixed: [Option<u64>; 3], others: [u64; 3]) -> u64 {
+    let sizes = fixed.iter().zip(others);
+    let kbytes = sizes.fold(0u64, |sum, (fixed, other)| {
+        sum.saturating_add(fixed.unwrap_or(other))
+    });
+    kbytes.saturating_mul(KIB).saturating_mul(OVERHEAD) / 10
+}
+
+fn too_small(needed: u64, workers: u64, fixed: &[Option<u64>; 3]) -> String {
+    let who = match workers {
+        1 => "one worker".to_owned(),
+        many => format!("{many} workers"),
+    };
+    let names = fixed.iter().zip([CONSUMER, FETCH, PRODUCER]);
+    let names = names.filter_map(|(size, name)| size.map(|_| format!("'{name}'")));
+    let names: Vec<String> = names.collect();
+    let as_written = match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            " with {} as written in 'kafka.properties'",
+            names.join(", ")
+        ),
+    };
+    let mib = needed.div_ceil(MIB);
+    format!("{mib}MiB or more for the program, the queues of {who}{as_written}, and the lanes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::settings::Limits;
+
+    fn shared_out(mib: u64, workers: u64, written: &[(&str, &str)]) -> Result<Memory, String> {
+        let properties = written.iter();
+        let properties =
+            properties.map(|(name, value)| ((*name).into(), Secret::new((*value).into())));
+        Memory::share_out(mib * MIB, workers, &properties.collect())
+    }
+
+    /// What all parts take together, reckoned another way.
+    fn total(memory: &Memory, workers: u64) -> u64 {
+        let queues = memory.consumer_kbytes + memory.fetch_kbytes + memory.producer_kbytes;
+        PROGRAM + workers * queues * 1536 + memory.lanes as u64 / 4 * 5
+    }
+
+    #[test]
+    fn the_default_leaves_the_queues_as_they_are() {
+        let memory = shared_out(512, 1, &[]).unwrap();
+        let queues = (
+            memory.consumer_kbytes,
+            memory.fetch_kbytes,
+            memory.producer_kbytes,
+        );
+        assert_eq!(queues, (16 * KIB, 8 * KIB, 16 * KIB));
+        assert_eq!(memory.lanes, Limits::default().memory);
+    }
+
+    #[test]
+    fn no_more_is_shared_out_than_there_is() {
+        for mib in [65, 80, 100, 300, 512, 4096] {
+            for workers in [1, 2, 3, 7, 64, 256] {
+                let Ok(memory) = shared_out(mib, workers, &[]) else {
+                    assert!(mib < 42 + 10 + workers * 8, "{mib} for {workers}");
+                    continue;
+                };
+                assert!(total(&memory, workers) <= mib * MIB, "{memory:?}");
+                assert!(memory.lanes as u64 >= LEAST_LANES, "{memory:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_user_wrote_counts() {
+        let memory = shared_out(512, 1, &[(CONSUMER, "65536")]).unwrap();
+        assert_eq!(memory.consumer_kbytes, 64 * KIB);
+        assert!(total(&memory, 1) <= 512 * MIB);
+        let why = shared_out(512, 4, &[(CONSUMER, "131072"), (FETCH, "1048577")]).unwrap_err();
+        assert_eq!(
+            why,
+            "837MiB or more for the program, the queues of 4 workers with 'queued.max.messages.kbytes', \
+             'fetch.max.bytes' as written in 'kafka.properties', and the lanes"
+        );
+        assert!(shared_out(837, 4, &[(CONSUMER, "131072"), (FETCH, "1048577")]).is_ok());
+        assert!(shared_out(512, 1, &[(PRODUCER, "99999999999999999")]).is_err());
+    }
+}
