@@ -29,8 +29,8 @@ const PRODUCER: &str = "queue.buffering.max.kbytes";
 const OVERHEAD: u64 = 15;
 
 /// The lanes are reckoned by what they hold. Memory that is free and not given back, and the
-/// documents of what is let go, are the fifth that is left.
-const RECKONED: (u64, u64) = (4, 5);
+/// documents of what is let go, are the quarter that is left.
+const RECKONED: (u64, u64) = (3, 4);
 
 /// The lanes can do with no less.
 const LEAST_LANES: u64 = 8 * MIB;
@@ -136,7 +136,7 @@ mod tests {
     /// What all parts take together, reckoned another way.
     fn total(memory: &Memory, workers: u64) -> u64 {
         let queues = memory.consumer_kbytes + memory.fetch_kbytes + memory.producer_kbytes;
-        PROGRAM + workers * queues * 1536 + memory.lanes as u64 / 4 * 5
+        PROGRAM + workers * queues * 1536 + memory.lanes as u64 / 3 * 4
     }
 
     #[test]

@@ -70,14 +70,14 @@ impl Default for Limits {
             bytes: 48 << 20,
             line_bytes: 64 << 10,
             sessions_per_host: 4096,
-            // A table of 512 places, filled to seven eighths.
+            // Seven steps of the list that they stand in.
             processes_per_host: 448,
             sources_per_host: 4096,
             // As with processes.
             patterns_per_host: 448,
             hosts: 20_000,
             // What the daemon has for its lanes by default.
-            memory: (512 - 40 - 60 << 20) / 5 * 4,
+            memory: ((512 - 40 - 60) << 20) / 4 * 3,
         }
     }
 }

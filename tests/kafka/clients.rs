@@ -62,7 +62,12 @@ pub struct Feeder {
 
 impl Feeder {
     pub fn new(servers: &str, topic: &str) -> Feeder {
+        Feeder::compressing(servers, topic, "none")
+    }
+
+    pub fn compressing(servers: &str, topic: &str, with: &str) -> Feeder {
         let producer = config(servers)
+            .set("compression.type", with)
             .set("partitioner", "murmur2_random")
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "120000")

@@ -23,7 +23,8 @@ pub fn memory_holds(broker: &mut Broker) {
     let times = std::env::var("TRAILHOUND_FLOOD");
     let times: u64 = times.map_or(1, |times| times.parse().expect("a number"));
     let place = Place::exactly_once(broker, "flood");
-    let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));
+    // What is fetched grows when it is unpacked.
+    let feeder = Feeder::compressing(&place.servers, &place.topic("audit.raw"), "lz4");
     let lines = (HOSTS + UNFINISHED) * times;
     feed(&feeder, HOSTS * times, floods::hosts);
     feeder.flush();

@@ -56,6 +56,8 @@ pub enum Push {
     New,
     /// It joined one.
     Joined,
+    /// It joined one that is too large now.
+    Full,
     /// Its event had gone out.
     Late,
 }
@@ -106,6 +108,8 @@ pub struct Arrival {
     pub offset: i64,
     /// The next age of the lane.
     pub age: u64,
+    /// Bytes that one event may have.
+    pub most_bytes: usize,
 }
 
 impl HostBuffer {
@@ -172,7 +176,11 @@ impl HostBuffer {
             disorder: self.lines < self.disorder_until,
         });
         self.bytes += Event::weight(record);
-        if found { Push::Joined } else { Push::New }
+        match (found, event.is_larger_than(arrival.most_bytes)) {
+            (false, _) => Push::New,
+            (true, false) => Push::Joined,
+            (true, true) => Push::Full,
+        }
     }
 
     fn begin(&mut self, at: usize, mut event: Box<Event>, stamp: Stamp, arrival: Arrival) {
@@ -236,6 +244,14 @@ impl HostBuffer {
     /// Takes out the oldest event at or below this age: a bound was reached.
     pub fn pop_evicted(&mut self, age: u64) -> Option<(Box<Event>, Option<Cut>)> {
         let at = self.open.iter().position(|event| event.age <= age)?;
+        let event = self.take(at)?;
+        let cut = (event.readiness == Readiness::Open).then_some(Cut::Evicted);
+        Some((event, cut))
+    }
+
+    /// Takes out the event of a stamp: it is too large.
+    pub fn pop_full(&mut self, stamp: Stamp) -> Option<(Box<Event>, Option<Cut>)> {
+        let at = Some(self.place(stamp)).filter(|(_, found)| *found)?.0;
         let event = self.take(at)?;
         let cut = (event.readiness == Readiness::Open).then_some(Cut::Evicted);
         Some((event, cut))

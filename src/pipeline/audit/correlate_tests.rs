@@ -18,6 +18,7 @@ fn push_at(buffer: &mut HostBuffer, line: &str, now: i64) -> Push {
         now: Timestamp(now),
         offset: 0,
         age: 0,
+        most_bytes: usize::MAX,
     };
     buffer.push(&record, arrival, &mut Vec::new())
 }

@@ -138,6 +138,11 @@ impl Event {
         self.bytes.len() + self.parts.len() * size_of::<Part>()
     }
 
+    #[inline]
+    pub fn is_larger_than(&self, bytes: usize) -> bool {
+        self.bytes.len() > bytes
+    }
+
     /// Adds a record. Gives false where it came before one that the kernel writes after it.
     pub fn push(&mut self, record: &Record<'_>) -> bool {
         let kind = record.kind;

@@ -17,6 +17,9 @@ use super::{keyed, memory};
 /// most.
 const MOST_SPARE: usize = 1024;
 
+/// One event may have so much of the share: when it goes, it is decoded and written in one piece.
+const EVENT_SHARE: usize = 16;
+
 /// No more than one of these for so many bytes of the share, which is a thirty-second of it.
 const SPARE_SHARE: usize = 128 << 10;
 
@@ -99,6 +102,9 @@ pub struct Hosts {
     state_weight: usize,
     /// What all may weigh.
     share: usize,
+    heavy: Option<usize>,
+    /// Host and stamp of an event that is too large.
+    full: Option<(usize, Stamp)>,
     pub carriers: Carriers,
     limits: Limits,
     waits: Waits,
@@ -123,6 +129,8 @@ impl Hosts {
             open_bytes: 0,
             state_weight: 0,
             share: settings.limits.memory,
+            heavy: None,
+            full: None,
             carriers: Carriers::default(),
             limits: settings.limits.clone(),
             waits: settings.waits.clone(),
@@ -142,7 +150,18 @@ impl Hosts {
 
     /// From now on all of it may weigh so much.
     pub fn share(&mut self, bytes: usize) {
+        let is_less = bytes < self.share;
         self.share = bytes;
+        if is_less {
+            let hosts = 0..self.all.len();
+            self.heavy = hosts.max_by_key(|&host| self.all[host].weighed);
+            self.heavy = self.heavy.filter(|&host| self.is_heavy(host));
+        }
+    }
+
+    #[inline]
+    fn is_heavy(&self, host: usize) -> bool {
+        self.all[host].weighed > self.share / 4
     }
 
     /// What all of it weighs.
@@ -158,8 +177,8 @@ impl Hosts {
     }
 
     #[inline]
-    pub fn is_over_share(&self) -> bool {
-        self.weight() > self.share
+    pub fn has_too_much(&self) -> bool {
+        self.weight() > self.share || self.heavy.is_some() || self.full.is_some()
     }
 
     /// The open events weigh more than half of the share.
@@ -167,19 +186,21 @@ impl Hosts {
         self.open_weight() > self.share / 2
     }
 
-    /// The host that weighs most, where that is more than a quarter of the share, or there is no other.
-    pub fn heaviest(&self) -> Option<usize> {
-        let (host, most) = self.all.iter().enumerate().max_by_key(|(_, h)| h.weighed)?;
-        (most.weighed > self.share / 4 || self.all.len() == 1).then_some(host)
+    /// A host that weighs more than its part of the share, which is a quarter.
+    pub fn take_heavy(&mut self) -> Option<usize> {
+        self.heavy.take()
     }
 
     /// Weighs a host anew.
     #[inline]
-    pub fn weigh(&mut self, host: usize) {
-        let host = &mut self.all[host];
+    pub fn weigh(&mut self, at: usize) {
+        let host = &mut self.all[at];
         let weight = memory::of_host(host);
         self.state_weight = self.state_weight + weight - host.weighed;
         host.weighed = weight;
+        if self.is_heavy(at) {
+            self.heavy = Some(at);
+        }
     }
 
     /// Whether what was reckoned step by step is what all of it weighs.
@@ -272,6 +293,7 @@ impl Hosts {
             hosts.binary_search(&(at - 1)).is_err()
         });
         self.last = 0;
+        (self.heavy, self.full) = (None, None);
     }
 
     /// A line of this carrier names the host by `node=`. An event that records without a name have begun
@@ -361,6 +383,7 @@ impl Hosts {
             now,
             offset,
             age: self.next_age,
+            most_bytes: (self.share / EVENT_SHARE).max(2 * self.limits.line_bytes),
         };
         match host.buffer.push(record, arrival, &mut self.spare) {
             Push::Late => {
@@ -374,6 +397,7 @@ impl Hosts {
                 self.open_events += 1;
             }
             Push::Joined => {}
+            Push::Full => self.full = Some((at, record.stamp)),
         }
         self.open_bytes += Event::weight(record);
         let (buffer, limits) = (&host.buffer, &self.limits);
@@ -381,7 +405,9 @@ impl Hosts {
             | (buffer.bytes() > limits.bytes_per_host)
             | (self.open_events > limits.events)
             | (self.open_bytes > limits.bytes)
-            | (memory::of_open(self.open_events, self.open_bytes) + self.state_weight > self.share);
+            | (memory::of_open(self.open_events, self.open_bytes) + self.state_weight > self.share)
+            | self.heavy.is_some()
+            | self.full.is_some();
         if over_bound || buffer.is_due(now, &self.waits) {
             Pushed::Ripe
         } else {
@@ -415,6 +441,14 @@ impl Hosts {
         let oldest = buffer.oldest()?;
         let popped = buffer.pop_evicted(oldest)?;
         Some(self.gone(popped))
+    }
+
+    /// Takes out the event that is too large.
+    pub fn pop_full(&mut self) -> Option<(usize, Box<Event>, Option<Cut>)> {
+        let (host, stamp) = self.full.take()?;
+        let popped = self.all[host].buffer.pop_full(stamp)?;
+        let (event, cut) = self.gone(popped);
+        Some((host, event, cut))
     }
 
     /// When the bound of the lane is reached: the age up to which events must go.

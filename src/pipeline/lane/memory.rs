@@ -3,10 +3,11 @@
 //! Place in the flow: a line that makes the lane too heavy, or a share that became smaller, brings it here. What
 //! goes, in this order, a part at a time, until the rest fits:
 //!
-//! 1. where open events weigh more than half of the share, the oldest twentieth of them, as they are;
-//! 2. where one host weighs more than a quarter of it, half of what is known of that host, in the order in which
-//!    the bounds of a host let go: one that floods must not cost the others theirs;
-//! 3. else the hosts that were silent longest, a sixty-fourth of all.
+//! 1. one event that has more than a sixteenth of the share, as it is: it is decoded and written in one piece;
+//! 2. of a host that weighs more than a quarter of it, half of what is known, in the order in which the bounds of a
+//!    host let go: one that floods must not cost the others theirs;
+//! 3. where open events weigh more than half of the share, the oldest twentieth of them, as they are;
+//! 4. else the hosts that were silent longest, a sixty-fourth of all.
 //!
 //! A weight is reckoned from what is held, never asked of an allocator: the same lines make the same lane let go the
 //! same, and so does one that was restored. Everything that goes is counted by its kind ([`Evicted`]).
@@ -58,7 +59,7 @@ impl State {
     /// Lets go what is more than the lane's share.
     #[inline]
     pub fn relieve(&mut self, call: &mut Call<'_>) {
-        while self.hosts.is_over_share() {
+        while self.hosts.has_too_much() {
             if !self.let_go(call) {
                 return;
             }
@@ -69,22 +70,32 @@ impl State {
     #[cold]
     #[inline(never)]
     fn let_go(&mut self, call: &mut Call<'_>) -> bool {
-        let before = self.hosts.weight();
-        if self.hosts.is_mostly_open() {
-            self.let_events_go(call);
-        } else if let Some(host) = self.hosts.heaviest() {
+        if let Some((host, event, cut)) = self.hosts.pop_full() {
+            self.stats.evicted += 1;
+            self.stats.by_memory[Evicted::Event.index()] += 1;
+            self.release(host, event, cut, call);
+            return true;
+        }
+        if let Some(host) = self.hosts.take_heavy() {
+            let before = self.hosts.weight();
             let (heavy, desk, mut teller) = self.split(host, true, call);
             heavy.touched = true;
             desk.halve(heavy, &mut teller);
             self.hosts.weigh(host);
-        } else {
-            self.let_hosts_go(call);
+            return self.hosts.weight() < before;
         }
-        if self.hosts.weight() >= before {
-            // Where all that is left of the lane is one small host.
+        let open = self.hosts.open_events();
+        if open > 0 && self.hosts.is_mostly_open() {
+            self.let_events_go(call);
+            return true;
+        }
+        let hosts = self.hosts.len();
+        if hosts > 1 {
+            self.let_hosts_go(call);
+        } else {
             self.let_events_go(call);
         }
-        self.hosts.weight() < before
+        (self.hosts.open_events(), self.hosts.len()) != (open, hosts)
     }
 
     fn let_events_go(&mut self, call: &mut Call<'_>) {
