@@ -165,6 +165,15 @@ pub struct Topics {
     /// The compacted topics of the lanes' state, one for each input that is read.
     pub audit_state: Option<String>,
     pub flow_state: Option<String>,
+    /// The lines of the audit input, keyed by their host; `None`: the producers key.
+    pub audit_rekeyed: Option<String>,
+}
+
+impl Topics {
+    /// What the lanes read audit lines from.
+    pub fn audit_lanes(&self) -> Option<&str> {
+        self.audit_rekeyed.as_deref().or(self.audit_in.as_deref())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

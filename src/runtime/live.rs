@@ -25,7 +25,7 @@ use super::port::{
     ToCommit, Transactional, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
-use super::{Shared, client};
+use super::{Shared, client, hearing};
 
 mod producer;
 
@@ -65,10 +65,8 @@ impl Port for Live {
     ) -> Result<LiveProducer, KafkaError> {
         let config = &self.shared.config;
         let client = match transactional {
-            None => client::producer(&config.kafka),
-            Some(transactional) => {
-                client::transactional(&config.kafka, transactional, config.commit.interval)
-            }
+            None => client::producer(config),
+            Some(transactional) => client::transactional(config, transactional),
         };
         let reports = Reports::new(&self.shared, worker, ledger);
         client.create_with_context(reports).map(LiveProducer)
@@ -271,7 +269,7 @@ impl Reader for LiveReader {
             id,
             batch_bytes: usize::MAX,
         };
-        let client = client::transactional(&config.kafka, owner, config.commit.interval);
+        let client = client::transactional(config, owner);
         let producer: BaseProducer = client.create()?;
         producer.init_transactions(most)
     }
@@ -286,7 +284,7 @@ impl ClientContext for Silent {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reading state");
+        hearing::tell("reader of state", &error, reason);
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Seat {
     pub state_topic: Option<Arc<str>>,
     /// Something was read or said since the last transaction.
     pub changed: bool,
+    /// What is not committed yet will be read too: the input is our own, and lines may stand in the open transaction of
+    /// a worker that died.
+    pub waits_for_open: bool,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,
     floor: i64,
@@ -69,6 +72,7 @@ impl Seat {
             committed: None,
             state_topic: None,
             changed: false,
+            waits_for_open: false,
             stale: Vec::new(),
             floor: start.floor,
             goal: high,
@@ -154,7 +158,11 @@ impl Seat {
             self.lag = Some((end - next).max(0));
         }
         // Markers of transactions take offsets that no record shows; the client has passed them.
-        let at_end = [end, partition.ls_offset].contains(&partition.eof_offset);
+        let stable = match self.waits_for_open {
+            true => end,
+            false => partition.ls_offset,
+        };
+        let at_end = [end, stable].contains(&partition.eof_offset);
         Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
     }
 

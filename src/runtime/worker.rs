@@ -26,11 +26,13 @@ use super::commit::Progress;
 use super::eof::Ends;
 use super::handover::Doubts;
 use super::port::{Consumer, Decision, Named, Port};
+use super::rekey::Rekey;
 use super::restore::Reading;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
 use super::view::AlertView;
-use crate::config::Delivery;
+use crate::config::{Config, Delivery};
+use crate::model::envelope::Form;
 use crate::model::output::Output;
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
 use crate::pipeline::intel::IntelSet;
@@ -109,6 +111,8 @@ pub struct Worker<P: Port> {
     pub(super) ends: Ends,
     pub(super) intel: Arc<IntelSet>,
     pub(super) settings: Arc<Settings>,
+    /// Where the producers do not key: what writes their lines on to the lanes.
+    pub(super) rekey: Option<Rekey>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
     last_view: Instant,
@@ -127,13 +131,17 @@ pub struct Worker<P: Port> {
 impl<P: Port> Worker<P> {
     pub fn new(port: P, shared: &Arc<Shared>, id: usize) -> Result<Worker<P>, WorkerError> {
         let config = &shared.config;
-        let topics: Vec<(Source, Arc<str>)> = [
-            (Source::Audit, &config.topics.audit_in),
-            (Source::Flow, &config.topics.flow_in),
+        let mut topics: Vec<(Source, Arc<str>)> = [
+            (Source::Audit, config.topics.audit_lanes()),
+            (Source::Flow, config.topics.flow_in.as_deref()),
         ]
         .into_iter()
-        .filter_map(|(source, name)| Some((source, Arc::from(name.as_deref()?))))
+        .filter_map(|(source, name)| Some((source, Arc::from(name?))))
         .collect();
+        let rekey = Rekey::of(config, topics.len());
+        if let (Some(_), Some(input)) = (&rekey, &config.topics.audit_in) {
+            topics.push((Source::Audit, Arc::from(input.as_str())));
+        }
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
@@ -143,7 +151,8 @@ impl<P: Port> Worker<P> {
             seats: BTreeMap::new(),
             ends: Ends::default(),
             intel: shared.intel.load_full(),
-            settings: Arc::new(config.lane.clone()),
+            settings: Arc::new(settings_of_lanes(config)),
+            rekey,
             outputs: Outputs::new(),
             progress: Progress::default(),
             last_view: port.now(),
@@ -246,7 +255,10 @@ impl<P: Port> Worker<P> {
         for read in 0..BATCH {
             // Before anything newer, or a position would pass them.
             while let Some(stray) = self.strays.pop_front() {
-                self.take(&stray, wall).await?;
+                match self.is_to_be_keyed(&stray) {
+                    true => self.hold(stray),
+                    false => self.take(&stray, wall).await?,
+                }
             }
             let polled = match read {
                 0 => consumer.wait(NAP).await,
@@ -257,6 +269,9 @@ impl<P: Port> Worker<P> {
             }
             match polled {
                 None => break,
+                Some(Ok(message)) if self.is_to_be_keyed(&message) => {
+                    self.hold(P::Consumer::keep(message));
+                }
                 Some(Ok(message)) => self.take(&message, wall).await?,
                 Some(Err(error)) => self.news(error)?,
             }
@@ -264,10 +279,33 @@ impl<P: Port> Worker<P> {
                 break;
             }
         }
+        self.write_on().await?;
         for seat in self.seats.values_mut() {
             seat.count(&self.shared.metrics);
         }
+        self.look_for_split_hosts();
         Ok(())
+    }
+
+    /// Hosts that a lane met and that another lane of this process has are told: their producer does not key.
+    fn look_for_split_hosts(&mut self) {
+        for seat in self.seats.values_mut() {
+            for host in seat.lane.take_met() {
+                let Some(before) = self.shared.homes.meet(&host, seat.partition) else {
+                    continue;
+                };
+                let metric = &self.shared.metrics.split_hosts;
+                if metric.get() == 0 {
+                    tracing::warn!(
+                        worker = self.id, topic = %seat.topic, host = %String::from_utf8_lossy(&host),
+                        partitions = ?[before, seat.partition],
+                        "lines of one host come in several partitions, and its events may be torn apart: let the \
+                         producers key by host, or set audit.rekey = true. Told once; split_hosts_total counts on"
+                    );
+                }
+                metric.inc();
+            }
+        }
     }
 
     /// Gives one record to its lane, and what comes out to the sink.
@@ -344,6 +382,11 @@ impl<P: Port> Worker<P> {
                 Err(Refusal::Failed(error)) => return Err(error.into()),
             }
         }
+        self.had_room(since)
+    }
+
+    /// There was room at last: the input goes on, where it was stopped.
+    pub(super) fn had_room(&self, since: Instant) -> Result<(), WorkerError> {
         if self.since(since) >= SHORT_WAIT {
             self.consumer.resume()?;
         }
@@ -351,7 +394,7 @@ impl<P: Port> Worker<P> {
     }
 
     /// The consumer has to be polled also while it is stopped, or the group takes it for dead.
-    async fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
+    pub(super) async fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
         let waited = self.since(since);
         if self.shared.stop.is_set() && waited > self.shared.config.shutdown_deadline {
             return Err(WorkerError::Interrupted);
@@ -495,6 +538,16 @@ impl<P: Port> Worker<P> {
             }
         }
     }
+}
+
+/// A document that the re-key stage parted goes on as lines, so the form of what a lane reads cannot be fixed to
+/// documents there.
+fn settings_of_lanes(config: &Config) -> Settings {
+    let mut settings = config.lane.clone();
+    if config.topics.audit_rekeyed.is_some() && settings.envelope.form == Form::Json {
+        settings.envelope.form = Form::Auto;
+    }
+    settings
 }
 
 /// However it ends, also by a panic: the consumer's close must not wait for an answer of the loop that

@@ -84,6 +84,8 @@ pub struct Hosts {
     pub asked: Option<u64>,
     /// Keys of forgotten hosts that somebody who asked has.
     pub forgotten: Vec<Vec<u8>>,
+    /// Names that were new, for who watches; `None`: nobody does.
+    pub met: Option<Vec<Box<[u8]>>>,
     open_events: usize,
     open_bytes: usize,
     pub carriers: Carriers,
@@ -103,6 +105,7 @@ impl Hosts {
             next_number: 0,
             asked: None,
             forgotten: Vec::new(),
+            met: None,
             open_events: 0,
             open_bytes: 0,
             carriers: Carriers::default(),
@@ -171,6 +174,9 @@ impl Hosts {
             keyed::track(&mut added);
         }
         self.next_number += 1;
+        if let Some(met) = &mut self.met {
+            met.push(added.bytes.clone());
+        }
         self.all.push(added);
         self.last = host;
         host
