@@ -87,6 +87,12 @@ impl<R> Abreast<R> {
         }
     }
 
+    /// Nothing is held of this partition.
+    pub fn is_dry(&self, partition: i32) -> bool {
+        let queue = self.queues.get(&partition);
+        queue.is_none_or(|queue| queue.records.is_empty())
+    }
+
     /// The oldest record, if it is its turn.
     pub fn next(&mut self, now: Instant, wall: i64, at_end: impl Fn(i32) -> bool) -> Option<R> {
         let fronts = self.queues.iter();

@@ -30,11 +30,13 @@ const TRANSACTION: Duration = Duration::from_secs(60);
 /// wrote.
 const TRANSACTION_REKEYING: Duration = Duration::from_secs(10);
 /// What is read may be larger than what the client would write: a batch of one host's lines is written on as it came.
-const REKEYED_BYTES: &str = "67108864";
+const REKEYED_KBYTES: u32 = 12 * 1024;
 const MOST_BYTES: &str = "message.max.bytes";
 
 // One fetch must fit, or a full queue is emptied again and again for nothing.
 const _: () = assert!(FETCH_KBYTES < CONSUMER_QUEUE_KBYTES);
+// And the queue of a producer never has room for what is larger than itself.
+const _: () = assert!(REKEYED_KBYTES < PRODUCER_QUEUE_KBYTES);
 
 fn base(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -153,7 +155,7 @@ pub fn producer(config: &Config) -> ClientConfig {
     let (kafka, rekeys) = (&config.kafka, config.topics.audit_rekeyed.is_some());
     let mut config = base(kafka);
     if rekeys {
-        config.set(MOST_BYTES, REKEYED_BYTES);
+        config.set(MOST_BYTES, (REKEYED_KBYTES * 1024).to_string());
     }
     config
         .set("linger.ms", "5")
@@ -259,6 +261,6 @@ mod tests {
             .create_native_config()
             .expect("valid");
         assert_eq!(native.get(TIMEOUT).as_deref(), Ok("11000"));
-        assert_eq!(native.get(MOST_BYTES).as_deref(), Ok(REKEYED_BYTES));
+        assert_eq!(native.get(MOST_BYTES).as_deref(), Ok("12582912"));
     }
 }

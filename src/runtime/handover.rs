@@ -205,7 +205,9 @@ impl<P: Port> Worker<P> {
         match &mut self.rekey {
             Some(rekey) => {
                 rekey.add(key);
-                seat.waits_for_open = seat.source == Source::Audit && !rekey.is_from(key.0);
+                if seat.source == Source::Audit && !rekey.is_from(key.0) {
+                    seat.rekeyed(self.port.wall_ms());
+                }
             }
             None if seat.source == Source::Audit => seat.lane.watch_hosts(),
             None => {}

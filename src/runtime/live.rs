@@ -22,7 +22,7 @@ use rdkafka::{consumer::Consumer as _, producer::BaseProducer, producer::Produce
 use super::ledger::Ledger;
 use super::port::{
     Committed, Consumer, Decision, Isolation, Named, Polled, Port, ReadFrom, Reader, StateRecord,
-    ToCommit, Transactional, finish,
+    ToCommit, Transactional, Written, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
 use super::{Shared, client, hearing};
@@ -261,6 +261,39 @@ impl Reader for LiveReader {
             value: message.payload().map(<[u8]>::to_vec),
         };
         self.committed.poll(most).map(|polled| polled.map(record))
+    }
+
+    async fn written_on(&self, topic: &str, most: Duration) -> Result<Vec<Written>, KafkaError> {
+        let metadata = self.all.fetch_metadata(Some(topic), most)?;
+        let mut list = TopicPartitionList::new();
+        for partition in metadata
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions())
+        {
+            list.add_partition_offset(topic, partition.id(), Offset::End)?;
+        }
+        // A reader of what is committed would be told to ask again while a commit is under way.
+        let committed = self.all.committed_offsets(list.clone(), most)?;
+        let ends = self.committed.offsets_for_times(list, most)?;
+        let raw = |list: &TopicPartitionList, partition| match list
+            .find_partition(topic, partition)?
+            .offset()
+        {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let all = ends.elements();
+        let all = all.iter().map(|entry| {
+            entry.error()?;
+            let partition = entry.partition();
+            Ok(Written {
+                partition,
+                committed: raw(&committed, partition),
+                end: raw(&ends, partition).unwrap_or(0),
+            })
+        });
+        all.collect()
     }
 
     async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {

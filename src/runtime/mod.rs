@@ -5,7 +5,7 @@
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane; where producers do not key, [`rekey`] with [`abreast`] before
-//! all of it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
+//! all of it, and [`upstream`] beside it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
 //! Beside it: [`client`] (settings), [`hearing`] (why brokers refuse a client), [`topics`] with [`state_topics`] and
 //! [`rekeyed_topic`], [`intel`] and [`rules`] with [`reload`], [`homes`], [`view`], [`http`], [`shutdown`].
 //!
@@ -39,6 +39,7 @@ mod sink;
 mod state_topics;
 pub mod topics;
 mod transaction;
+mod upstream;
 mod view;
 mod worker;
 

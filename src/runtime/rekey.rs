@@ -72,6 +72,11 @@ impl Rekey {
         }
     }
 
+    /// It is a partition of the input, and nothing is held of it.
+    pub fn has_written_all(&self, key: Key) -> bool {
+        self.is_from(key.0) && self.held.is_dry(key.1)
+    }
+
     pub fn clear(&mut self) {
         self.held.clear();
     }

@@ -21,6 +21,8 @@ use crate::model::Kind;
 
 /// Between two looks at whether the brokers refuse this client: waiting longer does not help then.
 const LOOK: Duration = Duration::from_secs(1);
+/// For what the client has to say.
+const SERVE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
@@ -205,7 +207,8 @@ fn ask(
         let Err(error) = asked else {
             return asked;
         };
-        while inspector.poll(Duration::ZERO).is_some() {}
+        // A poll that may not wait ends with the first line of the client's log.
+        while inspector.poll(SERVE).is_some() {}
         if inspector.context().refusal().is_some() || Instant::now() >= deadline {
             return Err(error);
         }

@@ -30,6 +30,7 @@ use super::rekey::Rekey;
 use super::restore::Reading;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
+use super::upstream::{self, Upstream};
 use super::view::AlertView;
 use crate::config::{Config, Delivery};
 use crate::model::envelope::Form;
@@ -113,6 +114,8 @@ pub struct Worker<P: Port> {
     pub(super) settings: Arc<Settings>,
     /// Where the producers do not key: what writes their lines on to the lanes.
     pub(super) rekey: Option<Rekey>,
+    /// And whether all of them are.
+    upstream: Option<Arc<Upstream>>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
     last_view: Instant,
@@ -142,6 +145,10 @@ impl<P: Port> Worker<P> {
         if let (Some(_), Some(input)) = (&rekey, &config.topics.audit_in) {
             topics.push((Source::Audit, Arc::from(input.as_str())));
         }
+        let upstream = match &rekey {
+            Some(_) => Some(Upstream::watch(&port, shared)?),
+            None => None,
+        };
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
@@ -153,6 +160,7 @@ impl<P: Port> Worker<P> {
             intel: shared.intel.load_full(),
             settings: Arc::new(settings_of_lanes(config)),
             rekey,
+            upstream,
             outputs: Outputs::new(),
             progress: Progress::default(),
             last_view: port.now(),
@@ -460,12 +468,16 @@ impl<P: Port> Worker<P> {
     /// Lets time pass in the lanes that have read all there is.
     async fn tick(&mut self) -> Result<(), WorkerError> {
         let wall = self.port.wall_ms();
+        let upstream = self.upstream.as_ref();
+        let is_fresh = upstream.is_some_and(|upstream| upstream.is_fresh(self.port.now()));
+        let grace = upstream::grace(&self.shared);
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         for key in keys {
             let Some(seat) = self.seats.get_mut(&key) else {
                 continue;
             };
-            if !self.ends.at_end(key.0, key.1) || !seat.leader_is_there(wall) {
+            let is_at_end = self.ends.at_end(key.0, key.1) && seat.leader_is_there(wall);
+            if !is_at_end || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(wall, grace))) {
                 seat.clock.stall();
                 continue;
             }
@@ -503,6 +515,11 @@ impl<P: Port> Worker<P> {
                     self.ends.settle(key.0, key.1, at_end);
                     if at_end {
                         seat.caught_up();
+                        let rekey = self.rekey.as_ref();
+                        let is_all_written = rekey.is_some_and(|rekey| rekey.has_written_all(*key));
+                        if is_all_written && self.strays.is_empty() {
+                            seat.passed(&stats);
+                        }
                     }
                 }
             }
@@ -554,6 +571,9 @@ fn settings_of_lanes(config: &Config) -> Settings {
 /// is gone. Fields drop in their order: the consumer leaves the group, then the producer goes.
 impl<P: Port> Drop for Worker<P> {
     fn drop(&mut self) {
+        if let Some(upstream) = &self.upstream {
+            upstream.let_go();
+        }
         self.consumer.close();
     }
 }
