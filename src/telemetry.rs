@@ -45,6 +45,17 @@ metrics! {
     input_bytes: IntCounter = "input_bytes_total";
     /// Input records (Kafka messages) read.
     input_records: IntCounter = "input_records_total";
+    /// Records of an input without keys that were written on, keyed by their host (`audit.rekey`).
+    rekeyed_records: IntCounter = "rekeyed_records_total";
+    /// Audit lines in them.
+    rekeyed_lines: IntCounter = "rekeyed_lines_total";
+    /// Of these, lines whose host neither they nor their carrier name: the record's own key decided.
+    rekeyed_unnamed_lines: IntCounter = "rekeyed_unnamed_lines_total";
+    /// Records that held lines of several hosts, and were parted.
+    rekeyed_parted_records: IntCounter = "rekeyed_parted_records_total";
+    /// Hosts whose lines came in more than one partition, as far as the lanes of this process met them, and while
+    /// nothing is re-keyed: their events may be torn apart.
+    split_hosts: IntCounter = "split_hosts_total";
     /// Finished events by kind, also of kinds that are not sent.
     events: IntCounterVec = "events_total" ["kind"];
     /// Audit events that are still being joined.

@@ -4,6 +4,7 @@
 //! drained, then offsets and outputs are one transaction.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -17,7 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::clients;
 use crate::daemon::Place;
-use trailhound::config::{Delivery, Kafka};
+use trailhound::config::{Beside, Config, Delivery, parse};
 use trailhound::runtime::client;
 use trailhound::runtime::port::Transactional;
 
@@ -36,19 +37,17 @@ impl Copy {
     pub fn start(place: &Place) -> Copy {
         let to = place.topic("copy");
         clients::make_topics(&place.servers, &[&to], 4, &[]);
-        let kafka = Kafka {
-            bootstrap_servers: place.servers.clone(),
-            group: format!("{}-copy", place.prefix),
-            create_topics: false,
-            partitions: 4,
-            replication: 1,
-            host_header: "host".to_owned(),
-            properties: BTreeMap::new(),
-        };
-        let (group, from) = (kafka.group.clone(), place.topic("audit.raw"));
+        let group = format!("{}-copy", place.prefix);
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"{}\"\ngroup = \"{group}\"\n[commit]\ninterval = \"200ms\"\n",
+            place.servers
+        );
+        let config = parse("copy.toml", &text, Path::new(""), &Beside::default());
+        let config = config.expect("a configuration");
+        let from = place.topic("audit.raw");
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || copy(&kafka, &from, &to, &told));
+        let thread = std::thread::spawn(move || copy(&config, &from, &to, &told));
         Copy {
             group,
             stop,
@@ -66,15 +65,15 @@ impl Copy {
     }
 }
 
-fn copy(kafka: &Kafka, from: &str, to: &str, stop: &AtomicBool) {
-    let consumer: BaseConsumer = client::consumer(kafka, Delivery::ExactlyOnce)
+fn copy(config: &Config, from: &str, to: &str, stop: &AtomicBool) {
+    let consumer: BaseConsumer = client::consumer(&config.kafka, Delivery::ExactlyOnce)
         .create()
         .expect("a consumer");
     let name = Transactional {
-        id: &kafka.group,
+        id: &config.kafka.group,
         batch_bytes: MIB,
     };
-    let producer: BaseProducer = client::transactional(kafka, name, INTERVAL)
+    let producer: BaseProducer = client::transactional(config, name)
         .create()
         .expect("a producer");
     producer.init_transactions(PATIENCE).expect("a name");

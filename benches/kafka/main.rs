@@ -1,9 +1,12 @@
-//! The whole daemon on a real Apache Kafka, against a program that only copies: throughput, and latency.
+//! The whole daemon on a real Apache Kafka: throughput against a program that only copies, latency, what a lane costs, and
+//! how long one takes to begin again.
 //!
 //! ```text
-//! cargo bench --bench kafka                      both
+//! cargo bench --bench kafka                      all
 //! cargo bench --bench kafka -- throughput 2000000   so many lines, one in a message and 50 in a message
 //! cargo bench --bench kafka -- latency 30           so many seconds at 10,000 lines a second
+//! cargo bench --bench kafka -- lanes 300000         so many lines over 4 to 64 partitions, by 1 and 2 workers
+//! cargo bench --bench kafka -- restore              a lane of 100,000 sessions, until its first record
 //! ```
 //!
 //! The broker is that of the tests (tests/kafka/broker.rs): fetched with Maven, on loopback, of one partition
@@ -26,13 +29,16 @@ mod clients;
 mod daemon;
 
 mod copy;
+mod lanes;
 mod latency;
+mod restore;
 mod throughput;
 
 use broker::Broker;
 
 const LINES: usize = 1_000_000;
 const SECONDS: u64 = 20;
+const LINES_OVER_LANES: usize = 300_000;
 
 fn main() {
     let mut words = std::env::args()
@@ -50,5 +56,11 @@ fn main() {
     }
     if is("latency") {
         latency::run(&broker, many.unwrap_or(SECONDS));
+    }
+    if is("lanes") {
+        lanes::run(&broker, many.map_or(LINES_OVER_LANES, |many| many as usize));
+    }
+    if is("restore") {
+        restore::run(&broker);
     }
 }

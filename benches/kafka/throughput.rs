@@ -17,9 +17,8 @@ use crate::generate::{Line, Shape, traffic};
 /// Of each shape, in turn with copies.
 const ROUNDS: usize = 3;
 const HOSTS: usize = 64;
-const PARTITIONS: i32 = 4;
 /// Lines of an event of the generator, about.
-const LINES_OF_EVENT: usize = 5;
+pub const LINES_OF_EVENT: usize = 5;
 /// Ticks of a second in /proc/PID/stat (USER_HZ, the same for all machines with Linux).
 const TICKS: f64 = 100.0;
 
@@ -33,9 +32,9 @@ pub fn run(broker: &Broker, lines: usize) {
         let (mut copies, mut daemons, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let place = Place::exactly_once(broker, &format!("speed-{per_message}-{round}"));
-            let records = fill(&place, &made.lines, per_message);
-            let lines_of_record = made.lines.len() as f64 / records as f64;
             let topic = place.topic("audit.raw");
+            let records = fill(&place, &topic, &made.lines, per_message);
+            let lines_of_record = made.lines.len() as f64 / records as f64;
             let copy = Copy::start(&place);
             copies.push(rate(&place.servers, copy.group(), &topic, records) * lines_of_record);
             copy.stop();
@@ -55,9 +54,8 @@ pub fn run(broker: &Broker, lines: usize) {
 }
 
 /// Gives how many records there are.
-fn fill(place: &Place, lines: &[Line], per_message: usize) -> i64 {
-    let topic = place.topic("audit.raw");
-    let feeder = Feeder::new(&place.servers, &topic);
+pub fn fill(place: &Place, topic: &str, lines: &[Line], per_message: usize) -> i64 {
+    let feeder = Feeder::new(&place.servers, topic);
     let mut waiting: BTreeMap<&str, (usize, Vec<u8>)> = BTreeMap::new();
     for line in lines {
         let text = std::str::from_utf8(&line.text).expect("ASCII");
@@ -76,18 +74,18 @@ fn fill(place: &Place, lines: &[Line], per_message: usize) -> i64 {
         feeder.send(host, message);
     }
     feeder.flush();
-    clients::count(&place.servers, &topic)
+    clients::count(&place.servers, topic)
 }
 
 /// Records a second, from the first commit of a group to its last.
-fn rate(servers: &str, group: &str, topic: &str, records: i64) -> f64 {
+pub fn rate(servers: &str, group: &str, topic: &str, records: i64) -> f64 {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", group)
         .create()
         .expect("a consumer");
     let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
+    for partition in clients::partitions(&consumer, topic) {
         list.add_partition(topic, partition);
     }
     let mut first = None;
@@ -113,7 +111,13 @@ fn rate(servers: &str, group: &str, topic: &str, records: i64) -> f64 {
     }
 }
 
-fn seconds_of_processor(daemon: &Daemon) -> f64 {
+/// MiB of memory that it holds.
+pub fn resident(daemon: &Daemon) -> f64 {
+    let bytes = daemon.metric("process_resident_memory_bytes");
+    bytes.expect("a metric") / f64::from(1 << 20)
+}
+
+pub fn seconds_of_processor(daemon: &Daemon) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).expect("it runs");
     // The name of the program may hold spaces; behind it stand the 3rd field and the rest.
     let fields = stat.rsplit(") ").next().expect("a name").split(' ');

@@ -98,14 +98,23 @@ fn check_rules(config: &Config) -> Result<(), Failure> {
 
 fn connect(config: &Config, file: &str) -> Result<(), Failure> {
     let report = topics::check_topics(config, PATIENCE).map_err(|error| {
-        Failure::Configuration(format!(
-            "{file}: {error:#}; expected brokers that answer at kafka.bootstrap_servers \"{}\"",
-            config.kafka.bootstrap_servers
-        ))
+        let expected = match &error {
+            topics::TopicError::NotLetIn { .. } => {
+                "credentials and certificates that the brokers take".to_owned()
+            }
+            _ => format!(
+                "brokers that answer at kafka.bootstrap_servers \"{}\"",
+                config.kafka.bootstrap_servers
+            ),
+        };
+        Failure::Configuration(format!("{file}: {error:#}; expected {expected}"))
     })?;
     if !report.unfit.is_empty() {
         let unfit = report.unfit.join(&format!("\n{file}: "));
         return Err(Failure::Configuration(format!("{file}: {unfit}")));
+    }
+    for doubt in &report.doubtful {
+        eprintln!("{file}: warning: {doubt}");
     }
     if report.missing.is_empty() {
         eprintln!("{file}: the brokers answer, and all topics are there");
@@ -195,6 +204,7 @@ fn describe(config: &Config) -> String {
     for (key, name) in [
         ("audit_state", &topics.audit_state),
         ("flow_state", &topics.flow_state),
+        ("audit_rekeyed", &topics.audit_rekeyed),
     ] {
         if let Some(name) = name {
             all.put(key, quoted(name));
@@ -255,6 +265,8 @@ fn describe(config: &Config) -> String {
     all.put("window", millis(lane.guessing.window_ms));
     all.section("loss");
     all.put("alerts", lane.tell_gaps);
+    all.section("audit");
+    all.put("rekey", topics.audit_rekeyed.is_some());
     all.section("flow");
     let networks = lane.internal_networks.iter().map(ToString::to_string);
     all.put("internal_networks", list(networks));

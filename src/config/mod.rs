@@ -169,6 +169,15 @@ pub struct Topics {
     /// The compacted topics of the lanes' state, one for each input that is read.
     pub audit_state: Option<String>,
     pub flow_state: Option<String>,
+    /// The lines of the audit input, keyed by their host; `None`: the producers key.
+    pub audit_rekeyed: Option<String>,
+}
+
+impl Topics {
+    /// What the lanes read audit lines from.
+    pub fn audit_lanes(&self) -> Option<&str> {
+        self.audit_rekeyed.as_deref().or(self.audit_in.as_deref())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +247,36 @@ mod tests {
         assert_eq!(config.lane.kinds, Kinds::DEFAULT);
         assert_eq!(config.topics.audit_in.as_deref(), Some("audit.raw"));
         assert_eq!(config.commit.interval, Duration::from_millis(200));
+        assert!(
+            config
+                .http
+                .is_some_and(|address| address.ip().is_loopback())
+        );
+    }
+
+    #[test]
+    fn lines_are_rekeyed_only_where_that_is_asked_for() {
+        let topics = |more: &str| {
+            read(&format!("{SMALLEST}group = \"g\"\n{more}"))
+                .unwrap()
+                .topics
+        };
+        let keyed = topics("");
+        assert_eq!(
+            (keyed.audit_rekeyed.as_deref(), keyed.audit_lanes()),
+            (None, Some("audit.raw"))
+        );
+        let rekeyed = topics("[audit]\nrekey = true\n");
+        assert_eq!(rekeyed.audit_in.as_deref(), Some("audit.raw"));
+        assert_eq!(rekeyed.audit_lanes(), Some("g.rekeyed"));
+        let named = topics("[topics]\naudit_rekeyed = \"mine\"\n[audit]\nrekey = true\n");
+        assert_eq!(named.audit_lanes(), Some("mine"));
+        let off = format!("{SMALLEST}[topics]\naudit_in = false\n[audit]\nrekey = true\n");
+        let mistakes = read(&off).unwrap_err().to_string();
+        assert!(
+            mistakes.contains("'audit.rekey' is true and 'topics.audit_in' is off"),
+            "{mistakes}"
+        );
     }
 
     #[test]

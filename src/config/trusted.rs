@@ -49,13 +49,14 @@ pub(super) fn check(
         beside,
     };
     let delivery = check.delivery(&written.top.delivery);
-    let group = (delivery == Delivery::ExactlyOnce).then(|| written.kafka.group.clone());
+    let group = written.kafka.group.clone();
+    let rekeys = written.audit.rekey;
     let kafka = check.kafka(written.kafka);
     let memory = check.memory(&written.limits, written.top.workers, &kafka);
     let config = Config {
         kafka,
         memory,
-        topics: check.topics(written.topics, group.as_deref()),
+        topics: check.topics(written.topics, &group, delivery, rekeys),
         delivery,
         commit: Commit {
             interval: check.between(
@@ -227,13 +228,26 @@ impl Check<'_> {
         properties
     }
 
-    /// `state_of`: the group whose state is saved.
-    fn topics(&mut self, written: written::Topics, state_of: Option<&str>) -> Topics {
+    /// Our own are named after the group.
+    fn topics(
+        &mut self,
+        written: written::Topics,
+        group: &str,
+        delivery: Delivery,
+        rekeys: bool,
+    ) -> Topics {
         if written.audit_in.0.is_none() && written.flow_in.0.is_none() {
             self.wrong(
                 "topics.audit_in",
                 "both inputs are off",
                 "'topics.audit_in' or 'topics.flow_in'",
+            );
+        }
+        if rekeys && written.audit_in.0.is_none() {
+            self.wrong(
+                "audit.rekey",
+                "'audit.rekey' is true and 'topics.audit_in' is off",
+                "an input whose lines are written on",
             );
         }
         let mut seen: Vec<(String, &str)> = Vec::new();
@@ -250,31 +264,36 @@ impl Check<'_> {
         };
         let OrOff(audit_in) = written.audit_in;
         let OrOff(flow_in) = written.flow_in;
-        let mut state = |path, is_read: bool, name: String, ending| {
-            let group = state_of.filter(|_| is_read)?;
-            let name = if name.is_empty() {
-                format!("{group}{ending}")
-            } else {
-                name
+        let mut own = |path, is_used: bool, name: String, ending| {
+            let name = match name.as_str() {
+                "" => format!("{group}{ending}"),
+                _ => name,
             };
-            Some(topic(self, path, name))
+            is_used.then(|| topic(self, path, name))
         };
-        let (reads_audit, reads_flow) = (audit_in.is_some(), flow_in.is_some());
-        let audit_state = state(
+        let saves = delivery == Delivery::ExactlyOnce;
+        let audit_state = own(
             "topics.audit_state",
-            reads_audit,
+            saves && audit_in.is_some(),
             written.audit_state,
             ".state",
         );
-        let flow_state = state(
+        let flow_state = own(
             "topics.flow_state",
-            reads_flow,
+            saves && flow_in.is_some(),
             written.flow_state,
             ".state.flow",
+        );
+        let audit_rekeyed = own(
+            "topics.audit_rekeyed",
+            rekeys && audit_in.is_some(),
+            written.audit_rekeyed,
+            ".rekeyed",
         );
         Topics {
             audit_state,
             flow_state,
+            audit_rekeyed,
             audit_in: audit_in.map(|name| topic(self, "topics.audit_in", name)),
             flow_in: flow_in.map(|name| topic(self, "topics.flow_in", name)),
             process: topic(self, "topics.process", written.process),

@@ -146,6 +146,10 @@ written! {
         audit_state: String = "\"\"",
         /// The same of `topics.flow_in`. `""`: the name of the group with `.state.flow` behind it.
         flow_state: String = "\"\"",
+        /// With `audit.rekey`: the lines of `topics.audit_in`, keyed by their host, written and read by this group
+        /// alone. Its number of partitions is that of the lanes. It must not be compacted, and keep records as long
+        /// as the input. `""`: the name of the group with `.rekeyed` behind it.
+        audit_rekeyed: String = "\"\"",
     }
 
     /// What is written.
@@ -302,6 +306,10 @@ written! {
 
     /// Reading of audit lines: how they are carried, where it shall not be seen from the bytes.
     "audit" ("audit.") audit: Audit {
+        /// The producers do not key by host: lines of one host come in several partitions. Each line is written to
+        /// `topics.audit_rekeyed` first, keyed by its host, and the lanes read that. It costs a second way through
+        /// the brokers and a commit more of latency, so let producers key where they can.
+        rekey: bool = "false",
         /// `"auto"`: seen from the first byte. `"lines"`: text, with or without a syslog head.
         /// `"json"`: JSON documents.
         form: Form = "\"auto\"",

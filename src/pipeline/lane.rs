@@ -23,6 +23,7 @@ mod keyed;
 mod losses;
 mod memory;
 mod rarity;
+pub mod rekey;
 mod release;
 mod saved;
 pub mod trace;
@@ -293,6 +294,18 @@ impl Lane {
 
     pub fn hosts(&self) -> usize {
         self.state.hosts.len()
+    }
+
+    /// From now on the names of hosts are kept that were not known, those that are first; for who takes them.
+    pub fn watch_hosts(&mut self) {
+        let known = self.state.hosts.iter().map(|host| host.bytes.clone());
+        self.state.hosts.met = Some(known.collect());
+    }
+
+    /// The names of hosts that were met since they were taken last; none where nobody watches.
+    pub fn take_met(&mut self) -> Vec<Box<[u8]>> {
+        let met = self.state.hosts.met.as_mut();
+        met.map(std::mem::take).unwrap_or_default()
     }
 
     pub fn stats(&self) -> &Stats {

@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::port::Transactional;
-use crate::config::{Delivery, Kafka, Memory};
+use crate::config::{Config, Delivery, Kafka, Memory};
 
 /// Outputs in a producer's queue are seldom smaller, in KiB: for each as much may be there as one message. Beyond the queue
 /// the input stops.
@@ -25,6 +25,12 @@ const TIMEOUT: &str = "transaction.timeout.ms";
 /// How long after its begin a transaction may still be committed, beside the time between commits: as
 /// long may the brokers be away before all since then is done anew.
 const TRANSACTION: Duration = Duration::from_secs(60);
+/// The same where lines are re-keyed: as long may a worker that died hold up the lanes of others, which read what it
+/// wrote.
+const TRANSACTION_REKEYING: Duration = Duration::from_secs(10);
+/// What is read may be larger than what the client would write: a batch of one host's lines is written on as it came.
+const REKEYED_KBYTES: u64 = 12 * 1024;
+const MOST_BYTES: &str = "message.max.bytes";
 
 fn base(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -47,7 +53,10 @@ fn with_properties(mut config: ClientConfig, kafka: &Kafka) -> ClientConfig {
 
 /// For looking at topics: no group, no consumption.
 pub fn inspector(kafka: &Kafka) -> ClientConfig {
-    with_properties(base(kafka), kafka)
+    let mut config = base(kafka);
+    // Who connects in clear text to a listener of TLS is only cut off.
+    config.set("log.connection.close", "true");
+    with_properties(config, kafka)
 }
 
 /// Whether the user wants a group that has committed nothing to begin at the end.
@@ -118,28 +127,37 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
     config
 }
 
-/// `interval`: between two commits.
 pub fn transactional(
-    kafka: &Kafka,
+    config: &Config,
     Transactional { id, batch_bytes }: Transactional<'_>,
-    interval: Duration,
-    memory: &Memory,
 ) -> ClientConfig {
-    let mut config = producer(kafka, memory);
+    let (kafka, rekeys) = (&config.kafka, config.topics.audit_rekeyed.is_some());
+    let timeout = config.commit.interval
+        + match rekeys {
+            true => TRANSACTION_REKEYING,
+            false => TRANSACTION,
+        };
+    let mut config = producer(config);
     let batch = config.get("batch.size").and_then(|size| size.parse().ok());
     let batch = batch.unwrap_or(usize::MAX).min(batch_bytes);
     config
         .set("transactional.id", id)
         .set("batch.size", batch.to_string());
     if !kafka.properties.contains_key(TIMEOUT) {
-        let timeout = interval + TRANSACTION;
         config.set(TIMEOUT, timeout.as_millis().to_string());
     }
     config
 }
 
-pub fn producer(kafka: &Kafka, memory: &Memory) -> ClientConfig {
+pub fn producer(config: &Config) -> ClientConfig {
+    let (kafka, memory) = (&config.kafka, &config.memory);
+    let rekeys = config.topics.audit_rekeyed.is_some();
     let mut config = base(kafka);
+    if rekeys {
+        // A queue never has room for what is larger than itself.
+        let most = REKEYED_KBYTES.min(memory.producer_kbytes / 4 * 3);
+        config.set(MOST_BYTES, (most * 1024).to_string());
+    }
     config
         .set("linger.ms", "5")
         .set("batch.size", "1000000")
@@ -184,20 +202,15 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{Beside, Secret, parse};
 
     #[test]
     fn a_property_of_the_user_wins_but_not_over_a_guarantee() {
-        let mut kafka = Kafka {
-            bootstrap_servers: "broker:9092".into(),
-            group: "trailhound".into(),
-            create_topics: false,
-            partitions: 4,
-            replication: 1,
-            host_header: "host".into(),
-            properties: Default::default(),
-        };
+        let text = "[kafka]\nbootstrap_servers = \"broker:9092\"\n[commit]\ninterval = \"1s\"\n";
+        let mut config = parse("t.toml", text, Path::new(""), &Beside::default()).expect("valid");
         for (name, value) in [
             ("fetch.queue.backoff.ms", "7"),
             ("enable.auto.commit", "true"),
@@ -206,23 +219,24 @@ mod tests {
             ("request.required.acks", "0"),
             (RESET, "latest"),
         ] {
-            kafka
+            config
+                .kafka
                 .properties
                 .insert(name.into(), Secret::new(value.into()));
         }
-        let memory = Memory::share_out(512 << 20, 1, &kafka.properties).expect("fits");
-        let at_least_once = consumer(&kafka, Delivery::AtLeastOnce, &memory);
+        let memory = Memory::share_out(512 << 20, 1, &config.kafka.properties).expect("fits");
+        config.memory = memory;
+        let kafka = &config.kafka;
+        let at_least_once = consumer(kafka, Delivery::AtLeastOnce, &memory);
         assert_eq!(at_least_once.get(ISOLATION), None);
-        let consumer = consumer(&kafka, Delivery::ExactlyOnce, &memory);
+        let consumer = consumer(kafka, Delivery::ExactlyOnce, &memory);
         assert_eq!(consumer.get(ISOLATION), Some(READ_COMMITTED));
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
         assert_eq!(consumer.get(RESET), Some("earliest"));
-        assert!(begins_at_end(&kafka));
+        assert!(begins_at_end(kafka));
         // As librdkafka itself understands them.
-        let native = producer(&kafka, &memory)
-            .create_native_config()
-            .expect("valid");
+        let native = producer(&config).create_native_config().expect("valid");
         for (name, value) in [
             ("message.timeout.ms", "0"),
             ("enable.idempotence", "true"),
@@ -230,12 +244,11 @@ mod tests {
         ] {
             assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
         }
-        let second = Duration::from_secs(1);
         let name = Transactional {
             id: "t-1",
             batch_bytes: 6000,
         };
-        let native = transactional(&kafka, name, second, &memory)
+        let native = transactional(&config, name)
             .create_native_config()
             .expect("valid");
         for (name, value) in [
@@ -246,5 +259,11 @@ mod tests {
         ] {
             assert_eq!(native.get(name).as_deref(), Ok(value), "{name}");
         }
+        config.topics.audit_rekeyed = Some("g.rekeyed".into());
+        let native = transactional(&config, name)
+            .create_native_config()
+            .expect("valid");
+        assert_eq!(native.get(TIMEOUT).as_deref(), Ok("11000"));
+        assert_eq!(native.get(MOST_BYTES).as_deref(), Ok("12582912"));
     }
 }

@@ -201,7 +201,17 @@ impl<P: Port> Worker<P> {
     }
 
     /// In the place of the one that was there, if any.
-    pub(super) fn take_seat(&mut self, key: Key, seat: Seat) {
+    pub(super) fn take_seat(&mut self, key: Key, mut seat: Seat) {
+        match &mut self.rekey {
+            Some(rekey) => {
+                rekey.add(key);
+                if seat.source == Source::Audit && !rekey.is_from(key.0) {
+                    seat.rekeyed(self.port.wall_ms());
+                }
+            }
+            None if seat.source == Source::Audit => seat.lane.watch_hosts(),
+            None => {}
+        }
         let name = (seat.topic.to_string(), key.1);
         self.shared.view.partitions.insert(name, seat.view(self.id));
         let source = seat.source;
@@ -284,7 +294,11 @@ impl<P: Port> Worker<P> {
         });
     }
 
+    /// None of an input that is only written on.
     fn state_topic(&self, key: Key) -> Option<Arc<str>> {
+        if self.is_unkeyed(key.0) {
+            return None;
+        }
         let topics = &self.shared.config.topics;
         let name = match self.topics[key.0].0 {
             Source::Audit => topics.audit_state.as_deref(),
@@ -386,6 +400,9 @@ impl<P: Port> Worker<P> {
         }
         for key in self.keys(partitions) {
             self.ends.remove(key.0, key.1);
+            if let Some(rekey) = &mut self.rekey {
+                rekey.remove(key);
+            }
             if let Some(mut seat) = self.seats.remove(&key) {
                 seat.ungauge(&self.shared.metrics);
                 self.shared.metrics.assigned_partitions.dec();

@@ -22,10 +22,10 @@ use rdkafka::{consumer::Consumer as _, producer::BaseProducer, producer::Produce
 use super::ledger::Ledger;
 use super::port::{
     Committed, Consumer, Decision, Isolation, Named, Polled, Port, ReadFrom, Reader, StateRecord,
-    ToCommit, Transactional, finish,
+    ToCommit, Transactional, Written, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
-use super::{Shared, client};
+use super::{Shared, client, hearing};
 
 mod producer;
 
@@ -65,13 +65,8 @@ impl Port for Live {
     ) -> Result<LiveProducer, KafkaError> {
         let config = &self.shared.config;
         let client = match transactional {
-            None => client::producer(&config.kafka, &config.memory),
-            Some(transactional) => client::transactional(
-                &config.kafka,
-                transactional,
-                config.commit.interval,
-                &config.memory,
-            ),
+            None => client::producer(config),
+            Some(transactional) => client::transactional(config, transactional),
         };
         let reports = Reports::new(&self.shared, worker, ledger);
         client.create_with_context(reports).map(LiveProducer)
@@ -268,14 +263,46 @@ impl Reader for LiveReader {
         self.committed.poll(most).map(|polled| polled.map(record))
     }
 
+    async fn written_on(&self, topic: &str, most: Duration) -> Result<Vec<Written>, KafkaError> {
+        let metadata = self.all.fetch_metadata(Some(topic), most)?;
+        let mut list = TopicPartitionList::new();
+        for partition in metadata
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions())
+        {
+            list.add_partition_offset(topic, partition.id(), Offset::End)?;
+        }
+        // A reader of what is committed would be told to ask again while a commit is under way.
+        let committed = self.all.committed_offsets(list.clone(), most)?;
+        let ends = self.committed.offsets_for_times(list, most)?;
+        let raw = |list: &TopicPartitionList, partition| match list
+            .find_partition(topic, partition)?
+            .offset()
+        {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let all = ends.elements();
+        let all = all.iter().map(|entry| {
+            entry.error()?;
+            let partition = entry.partition();
+            Ok(Written {
+                partition,
+                committed: raw(&committed, partition),
+                end: raw(&ends, partition).unwrap_or(0),
+            })
+        });
+        all.collect()
+    }
+
     async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
         let config = &self.shared.config;
         let owner = Transactional {
             id,
             batch_bytes: usize::MAX,
         };
-        let client =
-            client::transactional(&config.kafka, owner, config.commit.interval, &config.memory);
+        let client = client::transactional(config, owner);
         let producer: BaseProducer = client.create()?;
         producer.init_transactions(most)
     }
@@ -290,7 +317,7 @@ impl ClientContext for Silent {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "reading state");
+        hearing::tell("reader of state", &error, reason);
     }
 }
 

@@ -4,19 +4,23 @@
 //! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`seat`]
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
-//! that, and [`restore`], which reads the state of a lane. All of these know Kafka and time through [`port`]
-//! alone; [`live`] with [`rebalance`] is the real one. Beside it: [`client`] (settings), [`room`] (memory), [`topics`],
-//! [`state_topics`], [`intel`] and [`rules`] with [`reload`], [`view`], [`http`], [`shutdown`].
+//! that, and [`restore`], which reads the state of a lane; where producers do not key, [`rekey`] with [`abreast`] before
+//! all of it, and [`upstream`] beside it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
+//! Beside it: [`client`] (settings), [`room`] (memory), [`hearing`] (why brokers refuse a client), [`topics`] with
+//! [`state_topics`] and [`rekeyed_topic`], [`intel`] and [`rules`] with [`reload`], [`homes`], [`view`], [`http`], [`shutdown`].
 //!
 //! Worker threads do the work and never wait for each other. One tokio thread runs what waits: HTTP,
 //! signals, the reload of indicators and rules. The runtime refuses to know an audit line, an event or a schema,
 //! and how it was started: `cli` does.
 
+mod abreast;
 pub mod client;
 mod clock;
 mod commit;
 mod eof;
 mod handover;
+mod hearing;
+mod homes;
 mod http;
 mod intel;
 mod ledger;
@@ -24,6 +28,8 @@ mod live;
 mod offsets;
 pub mod port;
 mod rebalance;
+mod rekey;
+mod rekeyed_topic;
 mod reload;
 mod restore;
 mod room;
@@ -34,6 +40,7 @@ mod sink;
 mod state_topics;
 pub mod topics;
 mod transaction;
+mod upstream;
 mod view;
 mod worker;
 
@@ -72,6 +79,7 @@ pub struct Shared {
     rules: ArcSwap<RuleSet>,
     view: view::LiveView,
     room: room::Room,
+    homes: homes::Homes,
     /// What a topic takes at most, known once the topics were looked at.
     most_bytes: OnceLock<BTreeMap<String, usize>>,
     stop: Stop,
@@ -88,6 +96,7 @@ impl Shared {
         Shared {
             view: view::LiveView::new(config.workers),
             room: room::Room::new(config.memory.lanes),
+            homes: homes::Homes::default(),
             metrics,
             intel: ArcSwap::from_pointee(intel),
             most_bytes: OnceLock::new(),
@@ -244,6 +253,9 @@ fn wait_for_topics(shared: &Shared) -> Result<bool, topics::TopicError> {
                     .retain(|name, _| !inputs.iter().any(|input| input.as_ref() == Some(name)));
                 // It was not set before: this returns when it is.
                 let _ = shared.most_bytes.set(most_bytes);
+                for doubt in &report.doubtful {
+                    tracing::warn!("{doubt}");
+                }
                 tracing::info!(brokers = report.brokers, created = ?report.created, "topics are there");
                 return Ok(true);
             }

@@ -15,6 +15,9 @@
 
 const VERSION: &str = "trailhound/1";
 
+/// Metadata of an offset behind which nothing is open.
+pub const NOTHING_OPEN: &str = VERSION;
+
 /// Metadata of an offset that was committed together with the state of its lane.
 pub const STATE: &str = "trailhound/1 state";
 

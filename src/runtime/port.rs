@@ -92,6 +92,16 @@ pub struct StateRecord {
     pub value: Option<Vec<u8>>,
 }
 
+/// How far the group has come in one partition of an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    pub partition: i32,
+    /// What the group has committed.
+    pub committed: Option<i64>,
+    /// The offset after the last record that counts.
+    pub end: i64,
+}
+
 /// Which records count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
@@ -243,7 +253,7 @@ pub trait Producer: 'static {
     fn abort(&self, most: Duration) -> impl Future<Output = Step>;
 }
 
-/// Who reads partitions of the state, outside of the group.
+/// Who reads partitions of the state, and looks at others, outside of the group.
 pub trait Reader: Send + Sync + 'static {
     /// The first offset there is, and the one after the last that counts.
     fn watermarks(
@@ -258,6 +268,13 @@ pub trait Reader: Send + Sync + 'static {
 
     /// A committed record or news that come within this time.
     fn wait(&self, most: Duration) -> impl Future<Output = Polled<StateRecord>> + Send;
+
+    /// How far the group has come in each partition of a topic, also where that is about to change.
+    fn written_on(
+        &self,
+        topic: &str,
+        most: Duration,
+    ) -> impl Future<Output = Result<Vec<Written>, KafkaError>> + Send;
 
     /// Takes this name of a transactional producer for a moment, which aborts what its owner had begun.
     fn fence(

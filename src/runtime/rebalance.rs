@@ -20,7 +20,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::port::Decision;
-use super::{Shared, client, lock};
+use super::{Shared, client, hearing, lock};
 
 /// The consumer's side of the callbacks.
 pub struct Group {
@@ -83,7 +83,7 @@ impl ClientContext for Group {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.shared.metrics.broker_errors.inc();
-        tracing::debug!(%error, reason, "consumer");
+        hearing::tell("consumer", &error, reason);
     }
 
     fn stats(&self, stats: Statistics) {

@@ -119,12 +119,13 @@ impl<P: Port> StateReader<P> {
     /// All of the state of one lane.
     async fn read(&self, partition: &Named) -> Result<Pairs, KafkaError> {
         let began = self.port.now();
-        let span = self.wait_for_open_transactions(partition).await?;
+        let span = self.wait_for_open_transactions(partition, None).await?;
         let metrics = &self.shared.metrics;
         metrics.restoring_lanes.inc();
         let read = self.to_the_end(partition, span).await;
         metrics.restoring_lanes.dec();
         let (pairs, records) = read?;
+        self.release_input(partition, &pairs).await;
         let seconds = self.since(began).as_secs_f64();
         metrics.restore_seconds.observe(seconds);
         tracing::info!(
@@ -139,11 +140,37 @@ impl<P: Port> StateReader<P> {
         Ok(pairs)
     }
 
-    /// Gives the first offset and the one after the last.
+    /// Where lines are re-keyed, an owner that died may also have an open transaction on what the lane reads.
+    async fn release_input(&self, (state, number): &Named, pairs: &Pairs) {
+        let topics = &self.shared.config.topics;
+        let Some(input) = topics.audit_rekeyed.as_ref() else {
+            return;
+        };
+        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
+        let owner = lane::bookmark(pairs).map(|bookmark| bookmark.writer);
+        let owner = owner.filter(|owner| **owner != *self.own);
+        if let Some(owner) = owner
+            && topics.audit_state.as_ref() == Some(state)
+        {
+            let input = (input.clone(), *number);
+            if let Err(error) = self.wait_for_open_transactions(&input, Some(&*owner)).await {
+                // It times out by itself.
+                tracing::info!(topic = input.0, partition = number, %error, "an open transaction stays open");
+            }
+        }
+    }
+
+    /// Gives the first offset and the one after the last. `owner`: who may have one open, beside those that are
+    /// alive; else that stands in the partition.
     async fn wait_for_open_transactions(
         &self,
         partition: &Named,
+        owner: Option<&str>,
     ) -> Result<(i64, i64), KafkaError> {
+        let ending = match owner {
+            Some(_) => ENDING + self.shared.config.commit.interval,
+            None => ENDING,
+        };
         let end_of = |isolation| self.reader.watermarks(isolation, partition, ASK);
         let (low, high) = end_of(Isolation::All).await?;
         let began = self.port.now();
@@ -156,9 +183,12 @@ impl<P: Port> StateReader<P> {
             if self.since(began) > OPEN {
                 return Err(timed_out());
             }
-            if self.since(began) > ENDING && !fenced {
+            if self.since(began) > ending && !fenced {
                 fenced = true;
-                self.fence_owner(partition, (low, stable)).await?;
+                match owner {
+                    Some(owner) => self.fence(partition, owner).await?,
+                    None => self.fence_owner(partition, (low, stable)).await?,
+                }
             }
             self.port.sleep(Duration::from_millis(20)).await;
         }
@@ -179,8 +209,17 @@ impl<P: Port> StateReader<P> {
         if *owner == *self.own {
             return Ok(());
         }
-        tracing::info!(topic, partition = number, %owner, "ending the open transaction of an owner before");
-        self.reader.fence(&owner, ASK).await
+        self.fence(partition, &owner).await
+    }
+
+    async fn fence(&self, (topic, partition): &Named, owner: &str) -> Result<(), KafkaError> {
+        tracing::info!(
+            topic,
+            partition,
+            owner,
+            "ending the open transaction of an owner before"
+        );
+        self.reader.fence(owner, ASK).await
     }
 
     async fn to_the_end(

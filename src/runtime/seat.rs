@@ -4,6 +4,7 @@
 //! read and what the statistics say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::statistics::Statistics;
 
@@ -35,6 +36,11 @@ pub struct Seat {
     pub state_topic: Option<Arc<str>>,
     /// Something was read or said since the last transaction.
     pub changed: bool,
+    /// Its input is our own: what is not committed yet will be read too, and may stand in the open transaction of a worker
+    /// that died.
+    pub is_rekeyed: bool,
+    /// Wall time at which something was read last.
+    read_at: i64,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,
     floor: i64,
@@ -69,6 +75,8 @@ impl Seat {
             committed: None,
             state_topic: None,
             changed: false,
+            is_rekeyed: false,
+            read_at: i64::MIN,
             stale: Vec::new(),
             floor: start.floor,
             goal: high,
@@ -107,7 +115,32 @@ impl Seat {
         self.next = Some(offset + 1);
         self.changed = true;
         self.heard = wall;
+        self.read_at = wall;
         self.caught_up |= offset + 1 >= self.goal;
+    }
+
+    /// Its input is our own; it was taken up now.
+    pub fn rekeyed(&mut self, wall: i64) {
+        self.is_rekeyed = true;
+        self.read_at = wall;
+    }
+
+    /// Nothing was read for so long.
+    pub fn is_quiet(&self, wall: i64, grace: Duration) -> bool {
+        u128::try_from(wall.saturating_sub(self.read_at))
+            .is_ok_and(|quiet| quiet >= grace.as_millis())
+    }
+
+    /// An input that is written on was read to its end: what it commits is that end, also where markers of transactions
+    /// stand behind the last record, or there was none.
+    pub fn passed(&mut self, stats: &Statistics) {
+        let topic = stats.topics.get(&*self.topic);
+        let partition = topic.and_then(|topic| topic.partitions.get(&self.partition));
+        let end = partition.map(|partition| partition.eof_offset);
+        if let Some(end) = end.filter(|end| self.next.unwrap_or(-1) < *end) {
+            self.next = Some(end);
+            self.changed = true;
+        }
     }
 
     /// All of it was read, and just now the leader said so.
@@ -154,7 +187,11 @@ impl Seat {
             self.lag = Some((end - next).max(0));
         }
         // Markers of transactions take offsets that no record shows; the client has passed them.
-        let at_end = [end, partition.ls_offset].contains(&partition.eof_offset);
+        let stable = match self.is_rekeyed {
+            true => end,
+            false => partition.ls_offset,
+        };
+        let at_end = [end, stable].contains(&partition.eof_offset);
         Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
     }
 

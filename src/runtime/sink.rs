@@ -67,6 +67,17 @@ pub struct Origin<'a> {
     pub partition: i32,
 }
 
+/// Lines that are written on.
+pub struct Line<'a> {
+    pub topic: &'a str,
+    pub key: &'a [u8],
+    pub value: &'a [u8],
+    pub headers: &'a OwnedHeaders,
+    pub timestamp: Option<i64>,
+    /// Of the record that they came in.
+    pub offset: i64,
+}
+
 pub struct Sink<R> {
     producer: R,
     ledger: Arc<Ledger>,
@@ -119,7 +130,7 @@ impl<R: Producer> Sink<R> {
         };
         // In flight from here: it, or the notice that stands in for it.
         self.ledger.add(self.epoch);
-        let result = if self.is_too_large(topic, output, &headers) {
+        let result = if self.is_too_large(topic, output.key, output.value, &headers) {
             self.send_notice(&notice, origin, output.offset, self.epoch)
         } else {
             let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
@@ -139,7 +150,53 @@ impl<R: Producer> Sink<R> {
             }
         };
         match (&result, &mut self.transaction) {
-            (Ok(()), Some(transaction)) => transaction.took(output),
+            (Ok(()), Some(transaction)) => transaction.took(output.key.len() + output.value.len()),
+            (Ok(()), None) => {}
+            (Err(_), _) => self.ledger.done(self.epoch),
+        }
+        result
+    }
+
+    /// Hands lines over that are to be read again: keyed, and with the time at which they came.
+    pub fn send_line(&mut self, line: &Line<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+        self.begin().map_err(Refusal::Failed)?;
+        if self.ledger.has_refused() {
+            return Err(Refusal::Full);
+        }
+        let Line {
+            topic,
+            key,
+            value,
+            headers,
+            timestamp,
+            offset,
+        } = *line;
+        self.ledger.add(self.epoch);
+        let result = if self.is_too_large(topic, key, value, headers) {
+            self.send_notice(&Notice { topic, key, value }, origin, offset, self.epoch)
+        } else {
+            let record = BaseRecord::with_opaque_to(topic, self.epoch)
+                .payload(value)
+                // Also an empty one: lines of which nobody knows whose they are stay together.
+                .key(key)
+                .headers(headers.clone());
+            let record = match timestamp {
+                Some(timestamp) => record.timestamp(timestamp),
+                None => record,
+            };
+            match self.producer.send(record) {
+                Ok(()) => Ok(()),
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
+                    Err(Refusal::Full)
+                }
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+                    self.send_notice(&Notice { topic, key, value }, origin, offset, self.epoch)
+                }
+                Err(error) => Err(self.undeliverable(topic, &error)),
+            }
+        };
+        match (&result, &mut self.transaction) {
+            (Ok(()), Some(transaction)) => transaction.took(key.len() + value.len()),
             (Ok(()), None) => {}
             (Err(_), _) => self.ledger.done(self.epoch),
         }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::admin::{NewTopic, TopicReplication};
 
+use super::rekeyed_topic;
 use super::topics::{Report, Settings};
 use crate::config::Config;
 
@@ -28,11 +29,11 @@ const MADE: [(&str, &str); 4] = [
 pub fn pairs(config: &Config) -> impl Iterator<Item = (&str, &str)> {
     let topics = &config.topics;
     [
-        (&topics.audit_state, &topics.audit_in),
-        (&topics.flow_state, &topics.flow_in),
+        (&topics.audit_state, topics.audit_lanes()),
+        (&topics.flow_state, topics.flow_in.as_deref()),
     ]
     .into_iter()
-    .filter_map(|(state, input)| Some((state.as_deref()?, input.as_deref()?)))
+    .filter_map(|(state, input)| Some((state.as_deref()?, input?)))
 }
 
 /// The input whose state stands in this topic.
@@ -48,7 +49,10 @@ pub fn new<'n>(config: &Config, report: &Report, name: &'n str, input: &str) -> 
     let partitions = report
         .partitions(input)
         .and_then(|count| i32::try_from(count).ok());
-    let partitions = partitions.unwrap_or(config.kafka.partitions);
+    let partitions = partitions.unwrap_or_else(|| match rekeyed_topic::is(config, input) {
+        true => rekeyed_topic::partitions(config, report),
+        false => config.kafka.partitions,
+    });
     let replication = TopicReplication::Fixed(config.kafka.replication);
     let topic = NewTopic::new(name, partitions, replication);
     MADE.iter()

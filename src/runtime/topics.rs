@@ -7,21 +7,32 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client;
+use super::hearing::{Hearing, Refusal};
+use super::rekeyed_topic;
 use super::state_topics;
 use crate::config::{Config, Delivery, Topics};
 use crate::model::Kind;
+
+/// Between two looks at whether the brokers refuse this client: waiting longer does not help then.
+const LOOK: Duration = Duration::from_secs(1);
+/// For what the client has to say.
+const SERVE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     #[error("no broker of kafka.bootstrap_servers = \"{servers}\" can be reached: {reason}")]
     Unreachable { servers: String, reason: String },
+    #[error(
+        "the brokers of kafka.bootstrap_servers = \"{servers}\" do not let this client in: {}; {}",
+        refusal.reason, refusal.advice
+    )]
+    NotLetIn { servers: String, refusal: Refusal },
     #[error(
         "missing on the brokers: topic {}; make them, or set kafka.create_topics = true",
         quoted(names)
@@ -48,6 +59,10 @@ pub struct Report {
     pub created: Vec<String>,
     /// What is wrong with topics of the state that are there, and what to do about it.
     pub unfit: Vec<String>,
+    /// What may lose something, or hold it up.
+    pub doubtful: Vec<String>,
+    /// Of those that are there, where they were asked for.
+    pub(super) settings: BTreeMap<String, Settings>,
     /// What a topic takes at most, in bytes of a batch; by its name, where the brokers say so.
     pub most_bytes: BTreeMap<String, usize>,
 }
@@ -73,7 +88,7 @@ pub(super) fn name_of(topics: &Topics, kind: Kind) -> &str {
     }
 }
 
-/// Inputs that are read, outputs that are wanted, the dead letters, and the state.
+/// Inputs that are read, outputs that are wanted, the dead letters, re-keyed lines, and the state.
 fn needed(config: &Config) -> Vec<&str> {
     let topics = &config.topics;
     let mut names: Vec<&str> = [&topics.audit_in, &topics.flow_in]
@@ -85,6 +100,7 @@ fn needed(config: &Config) -> Vec<&str> {
         .filter(|kind| config.lane.kinds.has(*kind));
     names.extend(wanted.map(|kind| name_of(topics, kind)));
     names.push(&topics.dead_letter);
+    names.extend(topics.audit_rekeyed.as_deref());
     names.extend(state_topics::pairs(config).map(|(state, _)| state));
     names.sort_unstable();
     names.dedup();
@@ -136,13 +152,12 @@ fn fit(report: Report) -> Result<Report, TopicError> {
 /// # Errors
 /// Names the servers that cannot be reached, or the topic that may not be looked at.
 pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
-    let inspector: BaseConsumer<Quiet> =
-        client::inspector(&config.kafka).create_with_context(Quiet)?;
+    let inspector: BaseConsumer<Hearing> =
+        client::inspector(&config.kafka).create_with_context(Hearing::default())?;
     let mut report = Report::default();
     for name in needed(config) {
-        let metadata = inspector
-            .fetch_metadata(Some(name), timeout)
-            .map_err(|error| unreachable(config, error))?;
+        let metadata = ask(&inspector, name, timeout)
+            .map_err(|error| unreachable(config, error, inspector.context()))?;
         report.brokers = metadata.brokers().len();
         let Some(topic) = metadata.topics().first() else {
             report.missing.push(name.to_owned());
@@ -163,15 +178,41 @@ pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicE
             }
         }
     }
-    if config.delivery == Delivery::ExactlyOnce {
+    let rekeys = config.topics.audit_rekeyed.is_some();
+    if config.delivery == Delivery::ExactlyOnce || rekeys {
         let settings = settings_of(config, &report, timeout)?;
         report.unfit = state_topics::unfit(config, &report, &settings);
+        let rekeyed = rekeyed_topic::unfit(config, &settings);
+        report.unfit.extend(rekeyed);
+        report.doubtful = rekeyed_topic::doubtful(config, &settings);
+        report.settings = settings;
         let most = |settings: &Settings| settings.get("max.message.bytes")?.parse().ok();
-        let sizes = settings.iter();
+        let sizes = report.settings.iter();
         let sizes = sizes.filter_map(|(name, settings)| Some((name.clone(), most(settings)?)));
         report.most_bytes = sizes.collect();
     }
     Ok(report)
+}
+
+/// What the brokers say of a topic. The client tells apart from its answer why it has none.
+fn ask(
+    inspector: &BaseConsumer<Hearing>,
+    name: &str,
+    timeout: Duration,
+) -> Result<Metadata, KafkaError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = inspector.fetch_metadata(Some(name), left.min(LOOK));
+        let Err(error) = asked else {
+            return asked;
+        };
+        // A poll that may not wait ends with the first line of the client's log.
+        while inspector.poll(SERVE).is_some() {}
+        if inspector.context().refusal().is_some() || Instant::now() >= deadline {
+            return Err(error);
+        }
+    }
 }
 
 /// The settings of the topics that are there. Who may not see them goes without.
@@ -180,7 +221,7 @@ fn settings_of(
     report: &Report,
     timeout: Duration,
 ) -> Result<BTreeMap<String, Settings>, TopicError> {
-    let admin: AdminClient<DefaultClientContext> = client::inspector(&config.kafka).create()?;
+    let admin = admin(config)?;
     let names = report.present.iter();
     let topics: Vec<_> = names
         .map(|(name, _)| ResourceSpecifier::Topic(name))
@@ -188,7 +229,7 @@ fn settings_of(
     let described = tokio::runtime::Builder::new_current_thread()
         .build()?
         .block_on(admin.describe_configs(&topics, &options(timeout)))
-        .map_err(|error| unreachable(config, error))?;
+        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
     let mut all = BTreeMap::new();
     for ((name, _), topic) in report.present.iter().zip(described) {
         match topic {
@@ -205,6 +246,10 @@ fn settings_of(
     Ok(all)
 }
 
+fn admin(config: &Config) -> Result<AdminClient<Hearing>, KafkaError> {
+    client::inspector(&config.kafka).create_with_context(Hearing::default())
+}
+
 fn options(timeout: Duration) -> AdminOptions {
     AdminOptions::new()
         .operation_timeout(Some(timeout))
@@ -212,11 +257,12 @@ fn options(timeout: Duration) -> AdminOptions {
 }
 
 fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), TopicError> {
-    let admin: AdminClient<DefaultClientContext> = client::inspector(&config.kafka).create()?;
+    let admin = admin(config)?;
     let names = report.missing.iter();
     let topics: Vec<_> = names
         .map(|name| match state_topics::input_of(config, name) {
             Some(input) => state_topics::new(config, report, name, input),
+            None if rekeyed_topic::is(config, name) => rekeyed_topic::new(config, report, name),
             None => {
                 let replication = TopicReplication::Fixed(config.kafka.replication);
                 NewTopic::new(name, config.kafka.partitions, replication)
@@ -227,7 +273,7 @@ fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), Top
     let results = tokio::runtime::Builder::new_current_thread()
         .build()?
         .block_on(admin.create_topics(&topics, &options))
-        .map_err(|error| unreachable(config, error))?;
+        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
     for result in results {
         match result {
             // Another daemon was quicker.
@@ -243,7 +289,12 @@ fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), Top
     Ok(())
 }
 
-fn unreachable(config: &Config, error: KafkaError) -> TopicError {
+fn unreachable(config: &Config, error: KafkaError, heard: &Hearing) -> TopicError {
+    let servers = || config.kafka.bootstrap_servers.clone();
+    if let Some(refusal) = heard.refusal() {
+        let servers = servers();
+        return TopicError::NotLetIn { servers, refusal };
+    }
     match error {
         KafkaError::MetadataFetch(
             code @ (RDKafkaErrorCode::BrokerTransportFailure
@@ -256,8 +307,8 @@ fn unreachable(config: &Config, error: KafkaError) -> TopicError {
             | RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::RequestTimedOut),
         ) => TopicError::Unreachable {
-            servers: config.kafka.bootstrap_servers.clone(),
-            reason: code.to_string(),
+            servers: servers(),
+            reason: heard.said().unwrap_or_else(|| code.to_string()),
         },
         other => other.into(),
     }
@@ -267,18 +318,3 @@ fn quoted(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
     names.join(", ")
 }
-
-/// What goes wrong here comes back as an error; the log need not say it again.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, "librdkafka: {message}");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "looking at topics");
-    }
-}
-
-impl ConsumerContext for Quiet {}

@@ -99,6 +99,10 @@ impl<P: Port> Worker<P> {
         let changed = self.seats.iter().filter(|(_, seat)| seat.changed);
         let keys: Vec<Key> = changed.map(|(key, _)| *key).collect();
         for key in keys {
+            if self.is_unkeyed(key.0) {
+                offsets.extend(self.written_on(key));
+                continue;
+            }
             let Some((topic, next, rest)) = self.write_changes(key)? else {
                 continue;
             };
@@ -113,6 +117,18 @@ impl<P: Port> Worker<P> {
             });
         }
         Ok(offsets)
+    }
+
+    /// Of an input that is written on nothing stays open.
+    fn written_on(&self, key: Key) -> Option<ToCommit> {
+        let offset = self.seats.get(&key)?.next?;
+        let partition = self.named(key);
+        let metadata = offsets::NOTHING_OPEN.into();
+        Some(ToCommit {
+            partition,
+            offset,
+            metadata,
+        })
     }
 
     /// Hands over what changed in one lane, as far as the queue takes it. Gives the topic, where the lane reads
@@ -184,6 +200,9 @@ impl<P: Port> Worker<P> {
         self.shared.metrics.aborted_transactions.inc();
         self.outputs.clear();
         self.strays.clear();
+        if let Some(rekey) = &mut self.rekey {
+            rekey.clear();
+        }
         let began = self.port.now();
         while !self.sink.abort(STEP).await? {
             self.wait_in_order(began)?;

@@ -26,12 +26,15 @@ use super::commit::Progress;
 use super::eof::Ends;
 use super::handover::Doubts;
 use super::port::{Consumer, Decision, Named, Port};
+use super::rekey::Rekey;
 use super::restore::Reading;
 use super::room::LetGo;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink, SinkError};
+use super::upstream::{self, Upstream};
 use super::view::AlertView;
-use crate::config::Delivery;
+use crate::config::{Config, Delivery};
+use crate::model::envelope::Form;
 use crate::model::output::Output;
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
 use crate::pipeline::intel::IntelSet;
@@ -110,6 +113,10 @@ pub struct Worker<P: Port> {
     pub(super) ends: Ends,
     pub(super) intel: Arc<IntelSet>,
     pub(super) settings: Arc<Settings>,
+    /// Where the producers do not key: what writes their lines on to the lanes.
+    pub(super) rekey: Option<Rekey>,
+    /// And whether all of them are.
+    upstream: Option<Arc<Upstream>>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
     last_view: Instant,
@@ -129,13 +136,21 @@ pub struct Worker<P: Port> {
 impl<P: Port> Worker<P> {
     pub fn new(port: P, shared: &Arc<Shared>, id: usize) -> Result<Worker<P>, WorkerError> {
         let config = &shared.config;
-        let topics: Vec<(Source, Arc<str>)> = [
-            (Source::Audit, &config.topics.audit_in),
-            (Source::Flow, &config.topics.flow_in),
+        let mut topics: Vec<(Source, Arc<str>)> = [
+            (Source::Audit, config.topics.audit_lanes()),
+            (Source::Flow, config.topics.flow_in.as_deref()),
         ]
         .into_iter()
-        .filter_map(|(source, name)| Some((source, Arc::from(name.as_deref()?))))
+        .filter_map(|(source, name)| Some((source, Arc::from(name?))))
         .collect();
+        let rekey = Rekey::of(config, topics.len());
+        if let (Some(_), Some(input)) = (&rekey, &config.topics.audit_in) {
+            topics.push((Source::Audit, Arc::from(input.as_str())));
+        }
+        let upstream = match &rekey {
+            Some(_) => Some(Upstream::watch(&port, shared)?),
+            None => None,
+        };
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
@@ -145,7 +160,9 @@ impl<P: Port> Worker<P> {
             seats: BTreeMap::new(),
             ends: Ends::default(),
             intel: shared.intel.load_full(),
-            settings: Arc::new(config.lane.clone()),
+            settings: Arc::new(settings_of_lanes(config)),
+            rekey,
+            upstream,
             outputs: Outputs::new(),
             progress: Progress::default(),
             last_view: port.now(),
@@ -253,7 +270,10 @@ impl<P: Port> Worker<P> {
         for read in 0..BATCH {
             // Before anything newer, or a position would pass them.
             while let Some(stray) = self.strays.pop_front() {
-                self.take(&stray, wall).await?;
+                match self.is_to_be_keyed(&stray) {
+                    true => self.hold(stray),
+                    false => self.take(&stray, wall).await?,
+                }
             }
             let polled = match read {
                 0 => consumer.wait(NAP).await,
@@ -264,6 +284,9 @@ impl<P: Port> Worker<P> {
             }
             match polled {
                 None => break,
+                Some(Ok(message)) if self.is_to_be_keyed(&message) => {
+                    self.hold(P::Consumer::keep(message));
+                }
                 Some(Ok(message)) => self.take(&message, wall).await?,
                 Some(Err(error)) => self.news(error)?,
             }
@@ -271,10 +294,33 @@ impl<P: Port> Worker<P> {
                 break;
             }
         }
+        self.write_on().await?;
         for seat in self.seats.values_mut() {
             self.let_go.add(seat.count(&self.shared.metrics));
         }
+        self.look_for_split_hosts();
         Ok(())
+    }
+
+    /// Hosts that a lane met and that another lane of this process has are told: their producer does not key.
+    fn look_for_split_hosts(&mut self) {
+        for seat in self.seats.values_mut() {
+            for host in seat.lane.take_met() {
+                let Some(before) = self.shared.homes.meet(&host, seat.partition) else {
+                    continue;
+                };
+                let metric = &self.shared.metrics.split_hosts;
+                if metric.get() == 0 {
+                    tracing::warn!(
+                        worker = self.id, topic = %seat.topic, host = %String::from_utf8_lossy(&host),
+                        partitions = ?[before, seat.partition],
+                        "lines of one host come in several partitions, and its events may be torn apart: let the \
+                         producers key by host, or set audit.rekey = true. Told once; split_hosts_total counts on"
+                    );
+                }
+                metric.inc();
+            }
+        }
     }
 
     /// Gives one record to its lane, and what comes out to the sink.
@@ -351,6 +397,11 @@ impl<P: Port> Worker<P> {
                 Err(Refusal::Failed(error)) => return Err(error.into()),
             }
         }
+        self.had_room(since)
+    }
+
+    /// There was room at last: the input goes on, where it was stopped.
+    pub(super) fn had_room(&self, since: Instant) -> Result<(), WorkerError> {
         if self.since(since) >= SHORT_WAIT {
             self.consumer.resume()?;
         }
@@ -358,7 +409,7 @@ impl<P: Port> Worker<P> {
     }
 
     /// The consumer has to be polled also while it is stopped, or the group takes it for dead.
-    async fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
+    pub(super) async fn wait_for_room(&mut self, since: Instant) -> Result<(), WorkerError> {
         let waited = self.since(since);
         if self.shared.stop.is_set() && waited > self.shared.config.shutdown_deadline {
             return Err(WorkerError::Interrupted);
@@ -424,12 +475,16 @@ impl<P: Port> Worker<P> {
     /// Lets time pass in the lanes that have read all there is.
     async fn tick(&mut self) -> Result<(), WorkerError> {
         let wall = self.port.wall_ms();
+        let upstream = self.upstream.as_ref();
+        let is_fresh = upstream.is_some_and(|upstream| upstream.is_fresh(self.port.now()));
+        let grace = upstream::grace(&self.shared);
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         for key in keys {
             let Some(seat) = self.seats.get_mut(&key) else {
                 continue;
             };
-            if !self.ends.at_end(key.0, key.1) || !seat.leader_is_there(wall) {
+            let is_at_end = self.ends.at_end(key.0, key.1) && seat.leader_is_there(wall);
+            if !is_at_end || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(wall, grace))) {
                 seat.clock.stall();
                 continue;
             }
@@ -467,6 +522,11 @@ impl<P: Port> Worker<P> {
                     self.ends.settle(key.0, key.1, at_end);
                     if at_end {
                         seat.caught_up();
+                        let rekey = self.rekey.as_ref();
+                        let is_all_written = rekey.is_some_and(|rekey| rekey.has_written_all(*key));
+                        if is_all_written && self.strays.is_empty() {
+                            seat.passed(&stats);
+                        }
                     }
                 }
             }
@@ -506,10 +566,23 @@ impl<P: Port> Worker<P> {
     }
 }
 
+/// A document that the re-key stage parted goes on as lines, so the form of what a lane reads cannot be fixed to
+/// documents there.
+fn settings_of_lanes(config: &Config) -> Settings {
+    let mut settings = config.lane.clone();
+    if config.topics.audit_rekeyed.is_some() && settings.envelope.form == Form::Json {
+        settings.envelope.form = Form::Auto;
+    }
+    settings
+}
+
 /// However it ends, also by a panic: the consumer's close must not wait for an answer of the loop that
 /// is gone. Fields drop in their order: the consumer leaves the group, then the producer goes.
 impl<P: Port> Drop for Worker<P> {
     fn drop(&mut self) {
+        if let Some(upstream) = &self.upstream {
+            upstream.let_go();
+        }
         self.consumer.close();
     }
 }

@@ -103,6 +103,42 @@ fn what_will_be_used_is_printed_without_secrets() {
     assert!(!printed.contains("hush") && !stderr(&output).contains("hush"));
 }
 
+/// Neither by us nor in the client's own words.
+#[cfg(feature = "ssl")]
+#[test]
+fn a_key_and_a_certificate_that_cannot_be_used_are_not_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let pem = |what: &str| format!("-----BEGIN {what}-----\nhush+hush\n-----END {what}-----\n");
+    let file = directory.path().join("tls.toml");
+    for (property, what) in [
+        ("ssl.key.pem", "PRIVATE KEY"),
+        ("ssl.ca.pem", "CERTIFICATE"),
+    ] {
+        std::fs::write(directory.path().join("pem"), pem(what)).unwrap();
+        let text = format!(
+            "[kafka]\nbootstrap_servers = \"127.0.0.1:1\"\n[kafka.properties]\n\"security.protocol\" = \"ssl\"\n\
+             \"{property}\" = {{ file = \"pem\" }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        for command in [
+            &[Path::new("check-config"), &file, Path::new("--connect")][..],
+            &[
+                Path::new("run"),
+                Path::new("--http-listen"),
+                Path::new("false"),
+                Path::new("--config"),
+                &file,
+            ],
+        ] {
+            let output = run(command);
+            assert_ne!(code(&output), 0);
+            let said = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+            assert!(said.contains(property), "{said}");
+            assert!(!said.contains("hush"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn missing_topics_are_named_unless_they_will_be_made() {
     let cluster = MockCluster::new(1).unwrap();

@@ -15,6 +15,15 @@ use tempfile::TempDir;
 const VERSION: &str = "4.1.1";
 const LOGGER: &str = "1.7.36";
 
+/// A listener beside the plain one.
+pub trait Door {
+    /// The settings of the broker with it.
+    fn settings(&self, plain: &str) -> String;
+
+    /// What the storage is formatted with beside.
+    fn format(&self) -> Vec<String>;
+}
+
 /// One node, which is broker and controller.
 pub struct Broker {
     folder: TempDir,
@@ -34,6 +43,22 @@ impl Broker {
         cluster.pop().ok_or_else(|| "no broker".to_owned())
     }
 
+    /// With another door beside the plain one; who makes it gives where that is.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_with_door(door: &dyn Door) -> Result<Broker, String> {
+        let jars = fetch()?;
+        let mut broker = Broker::make(&jars, 0, &[(free_port(), free_port())])?;
+        let file = broker.path("server.properties");
+        let properties = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        fs::write(&file, door.settings(&properties)).map_err(|error| error.to_string())?;
+        broker.format(&door.format())?;
+        broker.spawn()?;
+        broker.wait_until_started()?;
+        Ok(broker)
+    }
+
     /// Where records are kept three times, two suffice.
     ///
     /// # Errors
@@ -46,7 +71,7 @@ impl Broker {
             .map(|node| Broker::make(&jars, node, &ports))
             .collect::<Result<Vec<_>, _>>()?;
         for broker in &mut cluster {
-            broker.format()?;
+            broker.format(&[])?;
             broker.spawn()?;
         }
         // None is ready before most of them are there.
@@ -138,11 +163,12 @@ impl Broker {
         }
     }
 
-    fn format(&self) -> Result<(), String> {
+    fn format(&self, more: &[String]) -> Result<(), String> {
         let output = self
             .java("kafka.tools.StorageTool")
             .args(["format", "-t", "5L6g3nShT-eMCtK--X86sw", "-c"])
             .arg(self.path("server.properties"))
+            .args(more)
             .output()
             .map_err(|error| format!("java: {error}"))?;
         if output.status.success() {

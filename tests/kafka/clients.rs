@@ -9,7 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -91,6 +91,22 @@ impl Feeder {
         }
     }
 
+    /// Without a key, to a partition of one's choice; a header names the host, for lines that do not.
+    pub fn send_unkeyed(&self, partition: i32, host: &str, value: &[u8]) {
+        let host = Header {
+            key: "host",
+            value: Some(host),
+        };
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic)
+            .partition(partition)
+            .headers(OwnedHeaders::new().insert(host))
+            .payload(value);
+        while let Err((_, again)) = self.producer.send(record) {
+            record = again;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     pub fn flush(&self) {
         self.producer
             .flush(Duration::from_secs(120))
@@ -130,7 +146,12 @@ pub fn inspector(servers: &str) -> BaseConsumer {
 
 /// Everything that a read-committed reader finds in a topic now, up to the first open transaction.
 pub fn read_committed(servers: &str, topic: &str) -> Vec<Record> {
-    let consumer: BaseConsumer = config(servers)
+    read_committed_with(config(servers), topic)
+}
+
+/// The same, with settings of one's own.
+pub fn read_committed_with(mut config: ClientConfig, topic: &str) -> Vec<Record> {
+    let consumer: BaseConsumer = config
         .set("group.id", "tests-read")
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
@@ -243,7 +264,7 @@ fn reader(servers: &str) -> Option<BaseConsumer> {
         .ok()
 }
 
-fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+pub fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
     consumer
         .fetch_metadata(Some(topic), PATIENCE)
         .ok()

@@ -29,6 +29,9 @@ pub struct Place {
     /// `waits.settle`.
     pub settle: &'static str,
     pub folder: TempDir,
+    /// Arguments and environment of daemons beside the usual.
+    pub arguments: Vec<&'static str>,
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -41,6 +44,8 @@ impl Place {
             delivery: "at_least_once",
             settle: "1s",
             folder: tempfile::tempdir().expect("a folder"),
+            arguments: Vec::new(),
+            environment: Vec::new(),
         };
         let (audit, flow) = (place.topic("audit.raw"), place.topic("flow.raw"));
         clients::make_topics(&place.servers, &[&audit, &flow], 4, &[]);
@@ -108,6 +113,8 @@ impl Place {
         let process = Command::new(env!("CARGO_BIN_EXE_trailhound"))
             .args(["run", "--http-listen", &http, "--config"])
             .arg(&file)
+            .args(&self.arguments)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).expect("a log"))
@@ -120,15 +127,21 @@ impl Place {
 impl Place {
     /// What `check-config --connect` says of the file of a daemon that was started.
     pub fn check_config(&self, name: &str) -> (ExitStatus, String) {
+        let (status, _, said) =
+            self.check_config_of(&self.folder.path().join(format!("{name}.toml")));
+        (status, said)
+    }
+
+    /// Exit status, stdout and stderr.
+    pub fn check_config_of(&self, file: &Path) -> (ExitStatus, String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_trailhound"))
             .args(["check-config", "--connect"])
-            .arg(self.folder.path().join(format!("{name}.toml")))
+            .arg(file)
+            .envs(self.environment.iter().cloned())
             .output()
             .expect("it runs");
-        (
-            output.status,
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status, text(&output.stdout), text(&output.stderr))
     }
 }
 
@@ -177,8 +190,14 @@ impl Daemon {
         })
     }
 
+    /// The end of what it printed.
     pub fn log(&self) -> String {
         read(&self.log)
+    }
+
+    /// All that it printed.
+    pub fn whole_log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// Status and body of one request.

@@ -48,7 +48,7 @@ fn committed(place: &Place) -> Vec<String> {
     all
 }
 
-fn wait_for_part(place: &Place, expected: &Documents, part: usize, of: usize) {
+pub fn wait_for_part(place: &Place, expected: &Documents, part: usize, of: usize) {
     let goal = expected.len() * part / of;
     wait_for("a part of the outputs", || {
         let many: usize = KINDS
@@ -78,9 +78,10 @@ pub fn compare(place: &Place, expected: &Documents) {
     let extra: i32 = -counts.values().filter(|count| **count < 0).sum::<i32>();
     assert!(
         counts.is_empty(),
-        "{} documents for {}: {lost} not there, {extra} too many; some: {:?}",
+        "{} documents for {}: {lost} not there, {extra} too many; {}; some: {:?}",
         came.len(),
         wanted.len(),
+        first_difference(&counts),
         counts.iter().take(4).collect::<Vec<_>>()
     );
     let letters = clients::read_committed(&place.servers, &place.topic("deadletter"));
@@ -92,6 +93,20 @@ pub fn compare(place: &Place, expected: &Documents) {
         String::from_utf8_lossy(&letters[0].value)
     );
     println!("  {} documents, 0 lost, 0 twice, 0 different", came.len());
+}
+
+/// Where two documents of one id begin to differ.
+fn first_difference(counts: &BTreeMap<&str, i32>) -> String {
+    let of_sign = |sign: i32| counts.iter().filter(move |(_, count)| **count * sign > 0);
+    let pairs = of_sign(1).flat_map(|(wanted, _)| of_sign(-1).map(move |(came, _)| (wanted, came)));
+    let mut pairs = pairs.filter(|(wanted, came)| recording::uid(wanted) == recording::uid(came));
+    let Some((wanted, came)) = pairs.next() else {
+        return "none of one id differ".to_owned();
+    };
+    let both = wanted.bytes().zip(came.bytes());
+    let at = both.take_while(|(a, b)| a == b).count().saturating_sub(60);
+    let part = |text: &str| text.chars().skip(at).take(400).collect::<String>();
+    format!("wanted …{}… and there is …{}…", part(wanted), part(came))
 }
 
 fn aborted(daemon: &Daemon) -> f64 {

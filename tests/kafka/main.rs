@@ -3,8 +3,8 @@
 //!
 //! A broker is fetched with Maven (needs a JDK 17 and `mvn`), started on loopback on free ports with a
 //! folder of its own, and stopped at the end, also where this program dies. Two brokers run at once, and each
-//! takes one test after the other, with topics and a group of its own: most of a test is waiting. Chaos comes
-//! last, alone, on three brokers. Without a JDK, Maven or the artifacts the tests are skipped, loudly;
+//! takes one test after the other, with topics and a group of its own: most of a test is waiting. Tests that need
+//! other brokers come last, alone: one that wants TLS and a password, and chaos on three. Without a JDK, Maven or the artifacts the tests are skipped, loudly;
 //! TRAILHOUND_REQUIRE_KAFKA=1 makes that a failure.
 //!
 //! It has a `main` of its own because nothing would stop a shared broker under the usual one. Words on
@@ -21,6 +21,8 @@ mod flood;
 #[path = "../sim/numbers.rs"]
 mod numbers;
 mod recording;
+mod secured;
+mod unkeyed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -107,16 +109,37 @@ const CASES: &[Case] = &[
         exactly::offset_set_by_hand,
     ),
     ("memory_holds_under_a_flood", flood::memory_holds),
+    ("unkeyed_lines_are_told_of", unkeyed::told),
+    (
+        "unkeyed_lines_are_rekeyed_and_give_what_replay_gives",
+        unkeyed::rekeyed,
+    ),
+    (
+        "unkeyed_lines_are_rekeyed_through_kills",
+        unkeyed::rekeyed_through_kills,
+    ),
+    (
+        "unkeyed_lines_are_rekeyed_while_a_second_daemon_joins_and_leaves",
+        unkeyed::rekeyed_by_two,
+    ),
 ];
 
-const CHAOS: &str = "exactly_once_through_chaos_of_three_brokers";
+/// Those that start brokers of their own; one after the other, when the others are done.
+const ALONE: &[(&str, fn())] = &[
+    (
+        "secured_with_tls_and_scram_and_no_secret_is_told",
+        secured::right_and_wrong,
+    ),
+    ("exactly_once_through_chaos_of_three_brokers", chaos::rounds),
+];
 
 /// Brokers, and so tests, at once.
 const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let all = || CASES.iter().map(|(name, _)| *name).chain([CHAOS]);
+    let alone = ALONE.iter().map(|(name, _)| *name);
+    let all = || CASES.iter().map(|(name, _)| *name).chain(alone.clone());
     if words.iter().any(|word| word == "--list") {
         all().for_each(|name| println!("{name}: test"));
         return ExitCode::SUCCESS;
@@ -140,8 +163,10 @@ fn main() -> ExitCode {
     };
     let cases: Vec<&Case> = CASES.iter().filter(|(name, _)| is_chosen(name)).collect();
     let mut failed = shared_out(&cases, first);
-    if is_chosen(CHAOS) && !passes(CHAOS, chaos::rounds) {
-        failed.push(CHAOS);
+    for (name, case) in ALONE {
+        if is_chosen(name) && !passes(name, case) {
+            failed.push(name);
+        }
     }
     println!(
         "kafka: {} passed, {} failed {failed:?}",

@@ -204,6 +204,15 @@ impl Brokers {
         self.started.retain(|(of, _)| *of != node);
     }
 
+    /// The partition of a key.
+    pub fn partition_of(&self, topic: &str, key: &[u8]) -> i32 {
+        let hash = key.iter().fold(7u64, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(u64::from(*byte))
+        });
+        let count = self.partitions(topic).len().max(1) as u64;
+        i32::try_from(hash % count).unwrap_or(0)
+    }
+
     /// Partitions of a topic.
     pub fn partitions(&self, topic: &str) -> BTreeSet<Named> {
         let all = self.logs.keys();

@@ -43,7 +43,16 @@ fn plan(seed: u64, fault: Option<Fault>) -> Plan {
         workers: 1 + numbers.below(2) as usize,
         disasters: numbers.below(32),
         delivery: "exactly_once",
+        rekeys: false,
         fault,
+    }
+}
+
+/// The lines of a host come in one partition, but not in that of its key.
+fn rekeying(seed: u64, fault: Option<Fault>) -> Plan {
+    Plan {
+        rekeys: true,
+        ..plan(seed, fault)
     }
 }
 
@@ -62,6 +71,15 @@ fn seeds() -> Range<u64> {
         None => number(&text).map(|to| 0..to),
     };
     range.unwrap_or_else(|_| panic!("TRAILHOUND_SEEDS is {text:?}; expected 10000, or 500..900"))
+}
+
+/// Fewer of them, by default: lines go twice through the brokers.
+fn rekeyed_seeds() -> Range<u64> {
+    let seeds = seeds();
+    match seeds == SEEDS {
+        true => 0..100,
+        false => seeds,
+    }
 }
 
 /// Runs all seeds, on as many threads as there are processors; each is alone in its world.
@@ -145,6 +163,11 @@ fn a_decision_that_waits_for_state_outlives_an_abort() {
 }
 
 #[test]
+fn what_is_rekeyed_is_what_replay_says() {
+    hold(rekeyed_seeds(), |seed| rekeying(seed, None));
+}
+
+#[test]
 fn at_least_once_loses_no_event() {
     hold(0..40, |seed| Plan {
         delivery: "at_least_once",
@@ -191,6 +214,16 @@ fn a_record_of_the_state_that_is_skipped_is_caught() {
 #[test]
 fn offsets_of_an_old_generation_that_are_taken_are_caught() {
     caught(Fault::GenerationIgnored, 50);
+}
+
+#[test]
+fn lines_that_are_written_on_twice_or_never_are_caught() {
+    let shows = |seed| {
+        simulate(seed, rekeying(seed, Some(Fault::OffsetsFirst)))
+            .1
+            .err()
+    };
+    assert!((0..20).any(|seed| shows(seed).is_some()));
 }
 
 /// Rare: nearly all that a fenced producer does is refused for its generation too.

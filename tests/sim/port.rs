@@ -15,7 +15,7 @@ use rdkafka::statistics::Statistics;
 use trailhound::runtime::Ledger;
 use trailhound::runtime::port::{
     Broken, Committed, Consumer, Decision, Isolation, Named, Outgoing, Polled, Port, Producer,
-    ReadFrom, Reader, StateRecord, Step, ToCommit, Transactional,
+    ReadFrom, Reader, StateRecord, Step, ToCommit, Transactional, Written,
 };
 
 use crate::brokers::{Brokers, Cluster, Fault, lock};
@@ -24,6 +24,7 @@ use crate::coordinator::Refused;
 use crate::group::Membership;
 use crate::log::Record;
 use crate::outbox::{Outbox, Queued};
+use crate::script::REKEYED;
 
 /// Wall time at which a simulation begins.
 pub const BEGIN: i64 = 1_795_318_668_000;
@@ -352,12 +353,17 @@ impl Producer for SimulatedProducer {
             if outbox.queue.len() >= brokers.queue {
                 return Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
             }
+            let key = record.key.unwrap_or_default();
+            let number = record.partition.unwrap_or_else(|| match record.topic {
+                REKEYED => brokers.partition_of(REKEYED, key),
+                _ => 0,
+            });
             outbox.queue.push_back(Queued {
-                partition: (record.topic.to_owned(), record.partition.unwrap_or(0)),
+                partition: (record.topic.to_owned(), number),
                 record: Record {
-                    key: record.key.unwrap_or_default().to_vec(),
+                    key: key.to_vec(),
                     value: record.payload.map(<[u8]>::to_vec),
-                    timestamp: BEGIN + brokers.now,
+                    timestamp: record.timestamp.unwrap_or(BEGIN + brokers.now),
                 },
                 number: record.delivery_opaque,
             });
@@ -490,6 +496,25 @@ impl Reader for SimulatedReader {
             call(&self.cluster).await;
         }
         next
+    }
+
+    async fn written_on(&self, topic: &str, _: Duration) -> Result<Vec<Written>, KafkaError> {
+        call(&self.cluster).await;
+        let mut brokers = lock(&self.cluster);
+        if brokers.fails(self.node) {
+            return Err(timed_out());
+        }
+        let partitions = brokers.partitions(topic).into_iter();
+        let written = partitions.map(|partition| Written {
+            partition: partition.1,
+            committed: brokers
+                .group
+                .committed
+                .get(&partition)
+                .map(|(offset, _)| *offset),
+            end: brokers.log(&partition).end(Isolation::Committed),
+        });
+        Ok(written.collect())
     }
 
     async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {

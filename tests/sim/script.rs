@@ -20,6 +20,7 @@ use crate::numbers::Numbers;
 
 pub const INPUT: &str = "audit.raw";
 pub const STATE: &str = "sim.state";
+pub const REKEYED: &str = "sim.rekeyed";
 
 /// So many different ones.
 const SCRIPTS: usize = 32;
@@ -44,7 +45,8 @@ pub struct Script {
     pub slow: bool,
 }
 
-pub fn config(slow: bool, workers: usize, interval: i64, delivery: &str) -> Config {
+/// Lines are read as they come, or keyed first.
+pub fn config(slow: bool, workers: usize, interval: i64, delivery: &str, rekeys: bool) -> Config {
     let waits = if slow {
         "event = \"4m\"\nsettle = \"1m\"\nlogon = \"4m\""
     } else {
@@ -56,7 +58,7 @@ pub fn config(slow: bool, workers: usize, interval: i64, delivery: &str) -> Conf
          [topics]\nflow_in = false\n\
          [output]\nkinds = [\"process\", \"logon\", \"flow\", \"alert\", \"audit\"]\n\
          [loss]\nalerts = true\n[waits]\n{waits}\n[commit]\ninterval = \"{interval}ms\"\n\
-         [http]\nlisten = false\n"
+         [http]\nlisten = false\n[audit]\nrekey = {rekeys}\n"
     );
     parse("sim.toml", &text, Path::new(""), &Beside::default()).expect("a configuration")
 }
@@ -197,7 +199,7 @@ fn made(numbers: &mut Numbers, hosts: usize) -> Vec<Vec<Vec<u8>>> {
 }
 
 fn replay(partitions: &[Vec<Line>], slow: bool) -> Told {
-    let config = config(slow, 1, 200, "exactly_once");
+    let config = config(slow, 1, 200, "exactly_once", false);
     let mut lane = Lane::new(Arc::new(config.lane.clone()));
     let (intel, mut out, mut told) = (IntelSet::default(), Outputs::new(), Told::new());
     for (offset, line) in partitions.iter().flatten().enumerate() {

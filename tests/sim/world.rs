@@ -21,7 +21,7 @@ use crate::brokers::{Brokers, Cluster, Fault, Node, lock};
 use crate::group::Group;
 use crate::log::Record;
 use crate::port::{BEGIN, Simulated};
-use crate::script::{self, INPUT, STATE, Script, Told};
+use crate::script::{self, INPUT, REKEYED, STATE, Script, Told};
 
 /// Milliseconds without disasters after which all must have been told.
 const HEALED: i64 = 2_500_000;
@@ -61,6 +61,8 @@ pub struct Plan {
     /// How many times disaster strikes.
     pub disasters: u64,
     pub delivery: &'static str,
+    /// The producers do not key: a host's lines come in some partition, and are keyed first.
+    pub rekeys: bool,
     pub fault: Option<Fault>,
 }
 
@@ -103,11 +105,15 @@ impl World {
     fn new(seed: u64, plan: Plan) -> World {
         let partitions = plan.script.partitions.len();
         let count = i32::try_from(partitions).unwrap_or(i32::MAX);
-        let topics = [(INPUT, count), (STATE, count)];
-        let inputs = (0..count)
-            .map(|number| (INPUT.to_owned(), number))
-            .collect();
-        let group = Group::new(inputs, true);
+        let topics = [(INPUT, count), (STATE, count), (REKEYED, count)];
+        let inputs: &[&str] = match plan.rekeys {
+            true => &[INPUT, REKEYED],
+            false => &[INPUT],
+        };
+        let inputs = inputs.iter();
+        let inputs =
+            inputs.flat_map(|topic| (0..count).map(|number| ((*topic).to_owned(), number)));
+        let group = Group::new(inputs.collect(), true);
         let mut brokers = Brokers::new(seed, group, &topics, plan.fault);
         brokers.group.cooperative = !brokers.numbers.once_in(4);
         brokers.group.session = [2_000, 6_000, 15_000][brokers.numbers.below(3) as usize];
@@ -116,7 +122,8 @@ impl World {
             true => brokers.numbers.between(10, 60),
             false => brokers.numbers.between(1, 8),
         };
-        let config = script::config(plan.script.slow, plan.workers, interval, plan.delivery);
+        let slow = plan.script.slow;
+        let config = script::config(slow, plan.workers, interval, plan.delivery, plan.rekeys);
         let mut world = World {
             cluster: Arc::new(Mutex::new(brokers)),
             fed: vec![0; partitions],

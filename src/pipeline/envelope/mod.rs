@@ -118,7 +118,8 @@ impl<'a> Line<'a> {
     }
 }
 
-fn begins_like_json(value: &[u8]) -> bool {
+/// It would be read as JSON, where its form is not fixed.
+pub fn begins_like_json(value: &[u8]) -> bool {
     let mut bytes = value.strip_prefix(BOM).unwrap_or(value).iter();
     let mut next = || bytes.find(|b| !b.is_ascii_whitespace());
     match next() {

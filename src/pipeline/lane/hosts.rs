@@ -96,6 +96,8 @@ pub struct Hosts {
     pub asked: Option<u64>,
     /// Keys of forgotten hosts that somebody who asked has.
     pub forgotten: Vec<Vec<u8>>,
+    /// Names that were new, for who watches; `None`: nobody does.
+    pub met: Option<Vec<Box<[u8]>>>,
     open_events: usize,
     open_bytes: usize,
     /// What the hosts weigh, without their open events.
@@ -125,6 +127,7 @@ impl Hosts {
             next_number: 0,
             asked: None,
             forgotten: Vec::new(),
+            met: None,
             open_events: 0,
             open_bytes: 0,
             state_weight: 0,
@@ -259,6 +262,9 @@ impl Hosts {
             keyed::track(&mut added);
         }
         self.next_number += 1;
+        if let Some(met) = &mut self.met {
+            met.push(added.bytes.clone());
+        }
         self.all.push(Box::new(added));
         self.weigh(host);
         self.last = host;

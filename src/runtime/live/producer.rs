@@ -17,7 +17,7 @@ use rdkafka::statistics::Statistics;
 use super::offsets_of;
 use crate::runtime::ledger::Ledger;
 use crate::runtime::port::{Broken, Outgoing, Producer, Step, ToCommit};
-use crate::runtime::{Shared, client};
+use crate::runtime::{Shared, client, hearing};
 
 /// One try to abort: the client waits for reports that only our polling serves.
 const ABORT: Duration = Duration::from_millis(100);
@@ -130,7 +130,7 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.shared.metrics.broker_errors.inc();
-        tracing::debug!(%error, reason, "producer");
+        hearing::tell("producer", &error, reason);
     }
 
     fn stats(&self, stats: Statistics) {

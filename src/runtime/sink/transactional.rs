@@ -13,7 +13,6 @@ use rdkafka::producer::BaseRecord;
 
 use super::{Refusal, Sink, SinkError};
 use crate::config::Delivery;
-use crate::model::output::Output;
 use crate::runtime::Shared;
 use crate::runtime::port::{Port, Producer, ToCommit, Transactional};
 
@@ -51,9 +50,9 @@ impl Transaction {
         }
     }
 
-    /// An output was handed over.
-    pub(super) fn took(&mut self, output: &Output<'_>) {
-        self.bytes += output.key.len() + output.value.len();
+    /// An output of so many bytes was handed over.
+    pub(super) fn took(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 }
 
@@ -63,7 +62,8 @@ impl<R: Producer> Sink<R> {
     pub(super) fn is_too_large(
         &self,
         topic: &str,
-        output: &Output<'_>,
+        key: &[u8],
+        value: &[u8],
         headers: &OwnedHeaders,
     ) -> bool {
         const BATCH: usize = 100;
@@ -75,7 +75,7 @@ impl<R: Producer> Sink<R> {
         most.is_some_and(|most| {
             let header = |h: Header<'_, &[u8]>| h.key.len() + h.value.map_or(0, <[u8]>::len) + EACH;
             let headers: usize = headers.iter().map(header).sum();
-            output.key.len() + output.value.len() + headers + BATCH > *most
+            key.len() + value.len() + headers + BATCH > *most
         })
     }
 

@@ -1,0 +1,202 @@
+//! Several partitions read side by side, in the order of their records' timestamps.
+//!
+//! Place in the flow: before the re-key stage (rekey.rs). Where producers spread the lines of one host over partitions,
+//! a backlog comes in pieces, a megabyte of one partition and then a megabyte of the next; written on like that, the
+//! lines of one event would be further apart than any wait. So records are held until each partition that is not
+//! known to be at its end has one, and the oldest goes first. It holds that:
+//!
+//! 1. Records of one partition keep their order. Of those with one timestamp, the partitions have turns, for so producers
+//!    spread them.
+//! 2. No more than [`MOST`] bytes are held, beside one batch; beyond it the oldest goes whatever the others have.
+//! 3. A partition that has nothing is waited for a moment only, and less where records are new anyway.
+//!
+//! It refuses to know what a record is.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Bytes of records that are held.
+const MOST: usize = 8 << 20;
+/// As old are records of a backlog, in milliseconds.
+const OLD: i64 = 2_000;
+/// So long is a partition waited for that has nothing, while records of a backlog are held.
+const LONG: Duration = Duration::from_secs(1);
+/// And while what is held is new.
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Records of one partition.
+struct Queue<R> {
+    /// Timestamp, size, record.
+    records: VecDeque<(i64, usize, R)>,
+    /// Since when it has nothing.
+    dry: Option<Instant>,
+    /// When it had its turn last.
+    turn: u64,
+}
+
+/// The partitions of one topic.
+pub struct Abreast<R> {
+    queues: BTreeMap<i32, Queue<R>>,
+    bytes: usize,
+    turn: u64,
+}
+
+impl<R> Default for Abreast<R> {
+    fn default() -> Abreast<R> {
+        Abreast {
+            queues: BTreeMap::new(),
+            bytes: 0,
+            turn: 0,
+        }
+    }
+}
+
+impl<R> Abreast<R> {
+    /// A partition is read from now on, from its beginning or anew.
+    pub fn add(&mut self, partition: i32) {
+        self.remove(partition);
+        let queue = Queue {
+            records: VecDeque::new(),
+            dry: None,
+            turn: 0,
+        };
+        self.queues.insert(partition, queue);
+    }
+
+    /// It is no more; what is held of it is forgotten.
+    pub fn remove(&mut self, partition: i32) {
+        if let Some(queue) = self.queues.remove(&partition) {
+            self.bytes -= queue.records.iter().map(|(_, size, _)| size).sum::<usize>();
+        }
+    }
+
+    /// What is held is forgotten.
+    pub fn clear(&mut self) {
+        self.queues
+            .values_mut()
+            .for_each(|queue| queue.records.clear());
+        self.bytes = 0;
+    }
+
+    /// Takes a record; of a partition that is not read it is nothing.
+    pub fn push(&mut self, partition: i32, timestamp: i64, size: usize, record: R) {
+        if let Some(queue) = self.queues.get_mut(&partition) {
+            queue.dry = None;
+            queue.records.push_back((timestamp, size, record));
+            self.bytes += size;
+        }
+    }
+
+    /// Nothing is held of this partition.
+    pub fn is_dry(&self, partition: i32) -> bool {
+        let queue = self.queues.get(&partition);
+        queue.is_none_or(|queue| queue.records.is_empty())
+    }
+
+    /// The oldest record, if it is its turn.
+    pub fn next(&mut self, now: Instant, wall: i64, at_end: impl Fn(i32) -> bool) -> Option<R> {
+        let fronts = self.queues.iter();
+        let fronts = fronts.filter_map(|(partition, queue)| {
+            let (timestamp, _, _) = queue.records.front()?;
+            Some((*timestamp, queue.turn, *partition))
+        });
+        let (timestamp, _, oldest) = fronts.min()?;
+        let patience = match wall.saturating_sub(timestamp) > OLD {
+            true => LONG,
+            false => SHORT,
+        };
+        let dry = self.queues.iter_mut();
+        let dry = dry.filter(|(_, queue)| queue.records.is_empty());
+        let mut waits = false;
+        for (partition, queue) in dry {
+            let since = *queue.dry.get_or_insert(now);
+            waits |= !at_end(*partition) && now.saturating_duration_since(since) < patience;
+        }
+        if waits && self.bytes < MOST {
+            return None;
+        }
+        let queue = self.queues.get_mut(&oldest)?;
+        let (_, size, record) = queue.records.pop_front()?;
+        if queue.records.is_empty() {
+            queue.dry = Some(now);
+        }
+        self.bytes -= size;
+        self.turn += 1;
+        queue.turn = self.turn;
+        Some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WALL: i64 = 1_000_000;
+
+    fn all(abreast: &mut Abreast<&'static str>, now: Instant, ended: &[i32]) -> Vec<&'static str> {
+        let next = || abreast.next(now, WALL, |partition| ended.contains(&partition));
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn the_oldest_goes_first_once_all_have_one() {
+        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        abreast.add(0);
+        abreast.add(1);
+        for (partition, timestamp, record) in [(0, 10, "a"), (0, 30, "c"), (0, 20, "d")] {
+            abreast.push(partition, timestamp, 1, record);
+        }
+        abreast.push(7, 1, 1, "of no partition that is read");
+        assert!(all(&mut abreast, now, &[]).is_empty());
+        abreast.push(1, 20, 1, "b");
+        // The second has nothing more, and may yet get something older than what the first has.
+        assert_eq!(all(&mut abreast, now, &[]), ["a", "b"]);
+        assert_eq!(all(&mut abreast, now, &[1]), ["c", "d"]);
+    }
+
+    #[test]
+    fn of_one_timestamp_the_partitions_have_turns() {
+        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        (0..3).for_each(|partition| abreast.add(partition));
+        for (partition, record) in [(0, "a"), (1, "b"), (2, "c"), (0, "d"), (1, "e"), (2, "f")] {
+            abreast.push(partition, 10, 1, record);
+        }
+        let ended = [0, 1, 2];
+        assert_eq!(
+            all(&mut abreast, now, &ended),
+            ["a", "b", "c", "d", "e", "f"]
+        );
+    }
+
+    #[test]
+    fn a_partition_that_has_nothing_is_waited_for_but_not_for_long() {
+        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        abreast.add(0);
+        abreast.add(1);
+        abreast.push(0, WALL - 3_600_000, 1, "old");
+        assert!(all(&mut abreast, now, &[]).is_empty());
+        assert!(all(&mut abreast, now + LONG / 2, &[]).is_empty());
+        assert_eq!(all(&mut abreast, now + LONG, &[]), ["old"]);
+        abreast.push(1, WALL - 3_600_000, 1, "old");
+        assert!(all(&mut abreast, now + LONG * 2, &[]).len() == 1);
+        abreast.push(0, WALL - 5, 1, "new");
+        assert!(all(&mut abreast, now + LONG * 2 + SHORT / 2, &[]).is_empty());
+        assert_eq!(all(&mut abreast, now + LONG * 2 + SHORT, &[]), ["new"]);
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_and_forgotten_with_its_partition() {
+        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        abreast.add(0);
+        abreast.add(1);
+        abreast.push(0, 1, MOST, "large");
+        abreast.push(0, 2, 1, "small");
+        assert_eq!(all(&mut abreast, now, &[]), ["large"]);
+        abreast.remove(0);
+        assert_eq!(abreast.bytes, 0);
+        abreast.push(1, 1, 5, "more");
+        abreast.clear();
+        assert_eq!(abreast.bytes, 0);
+        assert!(all(&mut abreast, now, &[0, 1]).is_empty());
+    }
+}
