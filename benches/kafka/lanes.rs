@@ -1,7 +1,10 @@
 //! What a lane costs: the same lines of the same hosts over 4, 16 and 64 partitions, by one worker and by two.
 //!
-//! The daemon's CPU seconds until all is committed, and what it holds then. The broker shares the processors, so seconds
+//! The daemon's CPU seconds until all is committed, what it holds then, and what it takes while nothing comes. The broker shares the processors, so seconds
 //! by the clock say little.
+
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::clients;
@@ -12,6 +15,8 @@ use crate::throughput::{LINES_OF_EVENT, fill, rate, resident, seconds_of_process
 const HOSTS: usize = 1000;
 const PARTITIONS: [i32; 3] = [4, 16, 64];
 const WORKERS: [usize; 2] = [1, 2];
+/// Then nothing more comes.
+const IDLE: Duration = Duration::from_secs(5);
 
 pub fn run(broker: &Broker, lines: usize) {
     let made = traffic(Shape {
@@ -30,12 +35,16 @@ pub fn run(broker: &Broker, lines: usize) {
             let daemon = place.start_with("daemon", &config);
             let rate = rate(&place.servers, &place.prefix, &topic, records);
             let used = seconds_of_processor(&daemon);
+            sleep(IDLE);
+            let idle = seconds_of_processor(&daemon) - used;
             let metric = |name: &str| daemon.metric(&format!("trailhound_{name}")).unwrap_or(0.0);
             println!(
                 "{partitions:2} partitions, {workers} workers: {used:5.2} CPU seconds for {} lines, {rate:7.0} lines/s, resident {:3.0} MiB; \
+                 idle {:4.1} % of a CPU; \
                  {} commits, {:.1} bytes of state a line",
                 made.lines.len(),
                 resident(&daemon),
+                100.0 * idle / IDLE.as_secs_f64(),
                 metric("commits_total"),
                 metric("state_bytes_total") / made.lines.len() as f64,
             );

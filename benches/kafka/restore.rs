@@ -54,6 +54,8 @@ pub fn run(broker: &Broker) {
         let first = began.elapsed().as_secs_f64();
         let read = metric(&daemon, "restore_seconds_sum").unwrap_or(0.0);
         let restored = metric(&daemon, "restored_records_total").unwrap_or(0.0);
+        // Told twice a second.
+        wait(&daemon, "open_events", 10_000.0);
         let open = metric(&daemon, "open_events").unwrap_or(0.0);
         println!(
             "restore: first record {first:.2} s after the start of the process; of these {read:.2} s read {restored} records \

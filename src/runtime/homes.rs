@@ -7,6 +7,9 @@
 use dashmap::DashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::port::Port;
+use super::worker::Worker;
+
 /// Hosts that are remembered; nothing is learned of more.
 const MOST: usize = 65_536;
 
@@ -30,6 +33,29 @@ impl Homes {
             self.by_host.insert(host, partition);
         }
         None
+    }
+}
+
+impl<P: Port> Worker<P> {
+    /// Hosts that a lane met and that another lane of this process has are told: their producer does not key.
+    pub(super) fn look_for_split_hosts(&mut self) {
+        for seat in self.seats.values_mut() {
+            for host in seat.lane.take_met() {
+                let Some(before) = self.shared.homes.meet(&host, seat.partition) else {
+                    continue;
+                };
+                let metric = &self.shared.metrics.split_hosts;
+                if metric.get() == 0 {
+                    tracing::warn!(
+                        worker = self.id, topic = %seat.topic, host = %String::from_utf8_lossy(&host),
+                        partitions = ?[before, seat.partition],
+                        "lines of one host come in several partitions, and its events may be torn apart: let the \
+                         producers key by host, or set audit.rekey = true. Told once; split_hosts_total counts on"
+                    );
+                }
+                metric.inc();
+            }
+        }
     }
 }
 

@@ -13,14 +13,13 @@ use std::sync::Arc;
 use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::abreast::Abreast;
-use super::port::Port;
-use super::sink::{Line, Origin, Refusal, Sink};
+use super::port::{Port, Producer};
+use super::sink::{Origin, Parcel, Refusal, Sink};
 use super::worker::{Key, Worker, WorkerError};
 use crate::config::Config;
 use crate::model::output::Output;
 use crate::model::{Input, OutputKind, Reject, Source};
 use crate::pipeline::lane::rekey::{Counts, Part, Rekeyer};
-use crate::runtime::port::Producer;
 use crate::telemetry::Metrics;
 
 /// Records written on between two looks at deliveries, commits and rebalances.
@@ -99,19 +98,26 @@ impl Rekey {
 struct Record<'m> {
     to: &'m str,
     value: &'m [u8],
-    headers: OwnedHeaders,
-    /// Without the one that names a host: a part of a record may be another's.
-    unnamed: OwnedHeaders,
+    headers: Option<&'m OwnedHeaders>,
+    /// The header that names a host.
+    host_header: &'m str,
     timestamp: Option<i64>,
     offset: i64,
     origin: Origin<'m>,
 }
 
 impl Record<'_> {
+    /// A part of a record may be of another host than its header says.
+    fn unnamed(&self) -> Option<OwnedHeaders> {
+        let others = self.headers?.iter();
+        let others = others.filter(|header| header.key != self.host_header);
+        Some(others.fold(OwnedHeaders::new(), OwnedHeaders::insert))
+    }
+
     fn send<R: Producer>(&self, sink: &mut Sink<R>, part: Part<'_>) -> Result<(), Refusal> {
         let (key, value, headers) = match part {
-            Part::Whole { host } => (host, self.value, &self.headers),
-            Part::Lines { host, text } => (host, text, &self.unnamed),
+            Part::Whole { host } => (host, self.value, self.headers.cloned()),
+            Part::Lines { host, text } => (host, text, self.unnamed()),
             Part::Refused { reject, host, raw } => {
                 let letter = Output {
                     kind: OutputKind::DeadLetter(reject),
@@ -122,15 +128,16 @@ impl Record<'_> {
                 return sink.send(&letter, self.origin);
             }
         };
-        let line = Line {
+        let parcel = Parcel {
             topic: self.to,
-            key,
+            // Also an empty one: lines of which nobody knows whose they are stay together.
+            key: Some(key),
             value,
             headers,
             timestamp: self.timestamp,
             offset: self.offset,
         };
-        sink.send_line(&line, self.origin)
+        sink.hand_over(parcel, self.origin)
     }
 }
 
@@ -193,17 +200,16 @@ impl<P: Port> Worker<P> {
         rekey: &mut Rekey,
         message: &OwnedMessage,
     ) -> Result<(), WorkerError> {
-        let name = &self.shared.config.kafka.host_header;
-        let headers = message.headers().cloned().unwrap_or_else(OwnedHeaders::new);
-        let host = headers.iter().find(|header| header.key == name);
-        let host = host.and_then(|header| header.value).map(<[u8]>::to_vec);
-        let unnamed = headers.iter().filter(|header| header.key != name);
-        let unnamed = unnamed.fold(OwnedHeaders::new(), OwnedHeaders::insert);
+        let shared = Arc::clone(&self.shared);
+        let host_header = shared.config.kafka.host_header.as_str();
+        let headers = message.headers();
+        let mut named = headers.into_iter().flat_map(Headers::iter);
+        let host = named.find(|header| header.key == host_header);
         let record = Record {
             to: &rekey.to,
             value: message.payload().unwrap_or_default(),
             headers,
-            unnamed,
+            host_header,
             timestamp: message.timestamp().to_millis(),
             offset: message.offset(),
             origin: Origin {
@@ -215,11 +221,11 @@ impl<P: Port> Worker<P> {
             source: Source::Audit,
             value: record.value,
             key: message.key(),
-            host: host.as_deref(),
+            host: host.and_then(|header| header.value),
             offset: record.offset,
         };
         let (mut result, mut rest) = (Ok(()), Vec::new());
-        let (sink, metrics) = (&mut self.sink, &self.shared.metrics);
+        let (sink, metrics) = (&mut self.sink, &shared.metrics);
         rekey.rekeyer.part(&input, &mut |part| {
             if let Part::Refused { reject, .. } = part {
                 metrics.rejects.with_label_values(&[reject.as_str()]).inc();

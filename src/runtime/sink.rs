@@ -19,7 +19,7 @@ use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
 use super::ledger::{ALONE, EPOCH, Ledger};
-use super::port::{Broken, Port, Producer};
+use super::port::{Broken, Outgoing, Port, Producer};
 use super::{Shared, topics};
 use crate::model::output::Output;
 use crate::model::{Kind, OutputKind, Schema};
@@ -67,15 +67,35 @@ pub struct Origin<'a> {
     pub partition: i32,
 }
 
-/// Lines that are written on.
-pub struct Line<'a> {
+/// What is handed over.
+pub struct Parcel<'a> {
     pub topic: &'a str,
-    pub key: &'a [u8],
+    /// Records of one key are in one partition, also of an empty one; without a key in any.
+    pub key: Option<&'a [u8]>,
     pub value: &'a [u8],
-    pub headers: &'a OwnedHeaders,
+    pub headers: Option<OwnedHeaders>,
+    /// `None`: now.
     pub timestamp: Option<i64>,
-    /// Of the record that they came in.
+    /// Of the input record that it came of, where it is a part of that.
     pub offset: i64,
+}
+
+impl<'a> Parcel<'a> {
+    fn record(self, number: usize) -> Outgoing<'a> {
+        let record = BaseRecord::with_opaque_to(self.topic, number).payload(self.value);
+        let record = match self.headers {
+            Some(headers) => record.headers(headers),
+            None => record,
+        };
+        let record = match self.key {
+            Some(key) => record.key(key),
+            None => record,
+        };
+        match self.timestamp {
+            Some(timestamp) => record.timestamp(timestamp),
+            None => record,
+        }
+    }
 }
 
 pub struct Sink<R> {
@@ -108,11 +128,8 @@ impl<R: Producer> Sink<R> {
 
     /// Hands one output over.
     pub fn send(&mut self, output: &Output<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
-        self.begin().map_err(Refusal::Failed)?;
-        if self.ledger.has_refused() {
-            return Err(Refusal::Full);
-        }
-        let topics = &self.shared.config.topics;
+        let shared = Arc::clone(&self.shared);
+        let topics = &shared.config.topics;
         let (topic, headers) = match output.kind {
             OutputKind::Event(kind) => (
                 topics::name_of(topics, kind),
@@ -123,74 +140,38 @@ impl<R: Producer> Sink<R> {
                 dead_letter_headers(reason.as_str(), reason.explain(), origin, output.offset),
             ),
         };
-        let notice = Notice {
+        let parcel = Parcel {
             topic,
-            key: output.key,
+            key: (!output.key.is_empty()).then_some(output.key),
             value: output.value,
+            headers: Some(headers),
+            timestamp: None,
+            offset: output.offset,
         };
-        // In flight from here: it, or the notice that stands in for it.
-        self.ledger.add(self.epoch);
-        let result = if self.is_too_large(topic, output.key, output.value, &headers) {
-            self.send_notice(&notice, origin, output.offset, self.epoch)
-        } else {
-            let record = BaseRecord::with_opaque_to(topic, self.epoch).payload(output.value);
-            let record = match output.key {
-                [] => record,
-                key => record.key(key),
-            };
-            match self.producer.send(record.headers(headers)) {
-                Ok(()) => Ok(()),
-                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
-                    Err(Refusal::Full)
-                }
-                Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
-                    self.send_notice(&notice, origin, output.offset, self.epoch)
-                }
-                Err(error) => Err(self.undeliverable(topic, &error)),
-            }
-        };
-        match (&result, &mut self.transaction) {
-            (Ok(()), Some(transaction)) => transaction.took(output.key.len() + output.value.len()),
-            (Ok(()), None) => {}
-            (Err(_), _) => self.ledger.done(self.epoch),
-        }
-        result
+        self.hand_over(parcel, origin)
     }
 
-    /// Hands lines over that are to be read again: keyed, and with the time at which they came.
-    pub fn send_line(&mut self, line: &Line<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+    /// Hands anything over.
+    pub fn hand_over(&mut self, parcel: Parcel<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
         self.begin().map_err(Refusal::Failed)?;
         if self.ledger.has_refused() {
             return Err(Refusal::Full);
         }
-        let Line {
-            topic,
-            key,
-            value,
-            headers,
-            timestamp,
-            offset,
-        } = *line;
+        let (topic, value, offset) = (parcel.topic, parcel.value, parcel.offset);
+        let key = parcel.key.unwrap_or_default();
+        let notice = Notice { topic, key, value };
+        // In flight from here: it, or the notice that stands in for it.
         self.ledger.add(self.epoch);
-        let result = if self.is_too_large(topic, key, value, headers) {
-            self.send_notice(&Notice { topic, key, value }, origin, offset, self.epoch)
+        let result = if self.is_too_large(topic, key, value, parcel.headers.as_ref()) {
+            self.send_notice(&notice, origin, offset, self.epoch)
         } else {
-            let record = BaseRecord::with_opaque_to(topic, self.epoch)
-                .payload(value)
-                // Also an empty one: lines of which nobody knows whose they are stay together.
-                .key(key)
-                .headers(headers.clone());
-            let record = match timestamp {
-                Some(timestamp) => record.timestamp(timestamp),
-                None => record,
-            };
-            match self.producer.send(record) {
+            match self.producer.send(parcel.record(self.epoch)) {
                 Ok(()) => Ok(()),
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
                     Err(Refusal::Full)
                 }
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
-                    self.send_notice(&Notice { topic, key, value }, origin, offset, self.epoch)
+                    self.send_notice(&notice, origin, offset, self.epoch)
                 }
                 Err(error) => Err(self.undeliverable(topic, &error)),
             }

@@ -302,27 +302,6 @@ impl<P: Port> Worker<P> {
         Ok(())
     }
 
-    /// Hosts that a lane met and that another lane of this process has are told: their producer does not key.
-    fn look_for_split_hosts(&mut self) {
-        for seat in self.seats.values_mut() {
-            for host in seat.lane.take_met() {
-                let Some(before) = self.shared.homes.meet(&host, seat.partition) else {
-                    continue;
-                };
-                let metric = &self.shared.metrics.split_hosts;
-                if metric.get() == 0 {
-                    tracing::warn!(
-                        worker = self.id, topic = %seat.topic, host = %String::from_utf8_lossy(&host),
-                        partitions = ?[before, seat.partition],
-                        "lines of one host come in several partitions, and its events may be torn apart: let the \
-                         producers key by host, or set audit.rekey = true. Told once; split_hosts_total counts on"
-                    );
-                }
-                metric.inc();
-            }
-        }
-    }
-
     /// Gives one record to its lane, and what comes out to the sink.
     async fn take<M: Message>(&mut self, message: &M, wall: i64) -> Result<(), WorkerError> {
         match self.step(message, wall) {

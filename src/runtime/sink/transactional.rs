@@ -64,7 +64,7 @@ impl<R: Producer> Sink<R> {
         topic: &str,
         key: &[u8],
         value: &[u8],
-        headers: &OwnedHeaders,
+        headers: Option<&OwnedHeaders>,
     ) -> bool {
         const BATCH: usize = 100;
         const EACH: usize = 10;
@@ -74,7 +74,8 @@ impl<R: Producer> Sink<R> {
             .and_then(|t| t.most_bytes.get(topic));
         most.is_some_and(|most| {
             let header = |h: Header<'_, &[u8]>| h.key.len() + h.value.map_or(0, <[u8]>::len) + EACH;
-            let headers: usize = headers.iter().map(header).sum();
+            let headers = headers.into_iter().flat_map(Headers::iter);
+            let headers: usize = headers.map(header).sum();
             key.len() + value.len() + headers + BATCH > *most
         })
     }
