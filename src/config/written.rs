@@ -216,7 +216,7 @@ written! {
     /// reached the oldest event goes out incomplete, or what is known of a host is let go, and is counted.
     "limits" ("limits.") limits: Limits {
         /// What the process may take, from 64 MiB on: 40 MiB for the program itself; the queues of its Kafka clients, up to
-        /// 60 MiB for each worker and less where that would be more than half of the rest; and what is left, for
+        /// 64 MiB for each worker and less where that would be more than half of the rest; and what is left, for
         /// open events and the state of hosts, shared out evenly to its lanes as they come and go. Indicators and rules come
         /// on top: 64 bytes for an indicator. Settings of queues in `[kafka.properties]` count as they are written.
         memory: Size = "\"512MiB\"",

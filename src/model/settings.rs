@@ -77,7 +77,7 @@ impl Default for Limits {
             patterns_per_host: 448,
             hosts: 20_000,
             // What the daemon has for its lanes by default.
-            memory: ((512 - 40 - 60) << 20) / 4 * 3,
+            memory: ((512 - 40 - 64) << 20) / 4 * 3,
         }
     }
 }

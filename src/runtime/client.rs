@@ -14,6 +14,8 @@ use crate::config::{Config, Delivery, Kafka, Memory};
 /// Outputs in a producer's queue are seldom smaller, in KiB: for each as much may be there as one message. Beyond the queue
 /// the input stops.
 const MESSAGES_A_KBYTE: u64 = 3;
+/// The client's own default of `message.max.bytes`.
+const MESSAGE_BYTES: u64 = 1_000_000;
 /// What a reader of the state has fetched and not yet read, in KiB.
 const READER_QUEUE_KBYTES: u32 = 2 * 1024;
 
@@ -81,6 +83,7 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientCon
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "15000");
     }
+    let fetch = memory.fetch_kbytes * 1024;
     config
         // A full queue is looked at again after 5 ms; the default stalls it for a second.
         .set("fetch.queue.backoff.ms", "5")
@@ -89,7 +92,10 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientCon
             "queued.max.messages.kbytes",
             memory.consumer_kbytes.to_string(),
         )
-        .set("fetch.max.bytes", (memory.fetch_kbytes * 1024).to_string())
+        .set("fetch.max.bytes", fetch.to_string())
+        .set("max.partition.fetch.bytes", fetch.to_string())
+        // The client raises the others to this. A batch that is larger comes all the same.
+        .set("message.max.bytes", fetch.min(MESSAGE_BYTES).to_string())
         .set("statistics.interval.ms", "1000");
     let mut config = with_properties(config, kafka);
     config
