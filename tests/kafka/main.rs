@@ -20,6 +20,7 @@ mod exactly;
 #[path = "../sim/numbers.rs"]
 mod numbers;
 mod recording;
+mod stories;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -104,6 +105,14 @@ const CASES: &[Case] = &[
     (
         "exactly_once_begins_anew_where_somebody_set_the_offset",
         exactly::offset_set_by_hand,
+    ),
+    (
+        "exactly_once_an_attack_is_one_story_through_kills",
+        stories::exactly_once_through_kills,
+    ),
+    (
+        "at_least_once_an_attack_is_one_story_through_kills",
+        stories::at_least_once_through_kills,
     ),
 ];
 

@@ -11,6 +11,9 @@
 //! - the kernel may have given the number out again since it was known to live. Numbers are given out in turn
 //!   (kernel/pid.c, idr_alloc_cyclic), so that takes as long as the numbers go round ([`Cursor`]).
 //!
+//! A process is younger than the one whose child it is, and than the LOGIN of its session: so it is known from which
+//! place on it can have got its number, and that the host has come there.
+//!
 //! An ancestor further up is the one that its child had when it started, whatever became of it since.
 //!
 //! Bounded by number; [`super::room`] says who goes.
@@ -24,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::process::{Ancestor, Did, Witness};
 use crate::model::{Process, Timestamp, Tracked};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, next_of};
 use super::image::Image;
 use super::room::{Line, Room, Ticket};
 
@@ -48,8 +51,17 @@ pub struct Node {
     /// Of the process, over all programs that it runs; and of the one that started it, 0 where that is unknown.
     life: u32,
     parent: u32,
-    /// Where numbers were when it was last known to live.
+    /// It got its number here or later; 0: not known.
+    born: u64,
+    /// Where numbers were when it was last known to live, or farther.
     alive: u64,
+}
+
+/// How a process began, as far as that is known: whose child, of which life, and from which place on.
+struct Began {
+    ppid: Option<u32>,
+    parent: u32,
+    born: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,22 +77,29 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// A program starts in this process. False: it is another process than the one known by its number.
-    pub fn comes(&mut self, process: &Process<'_>) -> bool {
+    /// A program starts in this process. False: it is another process than the one known by its number, or that is
+    /// not certain. `since`: where numbers were when its session began, 0 where that is not known.
+    pub fn comes(&mut self, process: &Process<'_>, since: u64) -> bool {
         let Some(pid) = process.pid else {
             return false;
         };
         let session = process.session.unwrap_or(UNSET);
-        let same = self.nodes.get(&pid).is_some_and(|node| {
-            !node.dead
-                && Some(node.ppid) == process.ppid
-                && node.session == session
-                && self.cursor.is_still(pid, node.alive)
-        });
-        if !same {
-            self.see(pid);
+        let known = self.nodes.get(&pid);
+        let known = known.filter(|node| !node.dead && node.session == session);
+        let born = self.born(pid, process.ppid, since);
+        match known {
+            Some(node) if Some(node.ppid) == process.ppid => {
+                if self.cursor.is_still(pid, node.alive) {
+                    return true;
+                }
+                self.cursor.may_see(pid);
+            }
+            // An orphan is init's.
+            Some(_) if process.ppid == Some(INIT) => self.cursor.may_see(pid),
+            _ => self.cursor.see(pid),
         }
-        same
+        self.cursor.has_come_to(born);
+        false
     }
 
     /// The parent, its parent, and so on, as far as they are certain.
@@ -108,8 +127,15 @@ impl Processes {
         }
     }
 
-    /// A program has started, with this command line. `same`: what [`Processes::comes`] said.
-    pub fn start(&mut self, process: &Process<'_>, line: &[u8], same: bool, most: usize) {
+    /// A program has started, with this command line. `since` as for [`Processes::comes`], and `same` what that said.
+    pub fn start(
+        &mut self,
+        process: &Process<'_>,
+        line: &[u8],
+        since: u64,
+        same: bool,
+        most: usize,
+    ) {
         let (Some(pid), Some(exe)) = (process.pid, process.exe) else {
             // A start that lost its record: what is known by the number may be gone.
             if let Some(pid) = process.pid {
@@ -118,16 +144,22 @@ impl Processes {
             return;
         };
         let session = process.session.unwrap_or(UNSET);
+        let born = self.born(pid, process.ppid, since);
         let parent = self.touch_parent(process.ppid, session);
         let line = Some(line).filter(|_| !process.argv.is_empty());
         let image = Image::of_start(exe, line, process.stamp.time);
         if same && let Some(node) = self.nodes.get_mut(&pid) {
             // It replaced itself.
             node.image = image;
-            node.alive = self.cursor.at_least();
+            node.alive = node.alive.max(self.cursor.at_least());
             return;
         }
-        self.insert(pid, process.ppid, parent, session, image, most);
+        let began = Began {
+            ppid: process.ppid,
+            parent,
+            born,
+        };
+        self.insert(pid, began, session, image, most);
     }
 
     /// What another event says of a process that lives.
@@ -153,7 +185,7 @@ impl Processes {
     pub fn forget(&mut self) {
         self.nodes.take();
         self.room = Room::default();
-        self.cursor = Cursor::default();
+        self.cursor.forget();
     }
 
     pub fn len(&self) -> usize {
@@ -174,12 +206,14 @@ impl Processes {
         }
     }
 
-    /// A number is new: where numbers are is known the better, and that of the process that said so first.
-    fn see(&mut self, pid: u32) {
-        if let Some(believed) = self.cursor.see(pid)
-            && let Some(node) = self.nodes.get_mut(&believed)
-        {
-            node.alive = self.cursor.at_least();
+    /// From where on a process can have got its number: it is younger than its parent, whoever that is by now, and
+    /// than its session.
+    fn born(&self, pid: u32, ppid: Option<u32>, since: u64) -> u64 {
+        let parent = ppid.and_then(|ppid| self.nodes.get(&ppid));
+        let after = parent.map_or(0, |parent| parent.born).max(since);
+        match after {
+            0 => 0,
+            after => next_of(pid, after),
         }
     }
 
@@ -201,7 +235,7 @@ impl Processes {
         let now = self.cursor.at_least();
         match self.nodes.get_mut(&ppid) {
             Some(node) => {
-                node.alive = now;
+                node.alive = node.alive.max(now);
                 node.seen = true;
                 node.has_children = true;
                 node.life
@@ -222,14 +256,19 @@ impl Processes {
                 || witness.ppid.is_none_or(|ppid| ppid == node.ppid || ppid == INIT))
             && !cursor.came_round(witness.pid, node.alive)
         {
-            node.alive = cursor.at_least();
+            node.alive = node.alive.max(cursor.at_least());
             node.seen = true;
             if node.parent != 0 || witness.ppid.is_none_or(|ppid| ppid == INIT) {
                 return;
             }
         } else {
             // Its start was not seen, or it is another process by now.
-            self.insert(witness.pid, None, 0, session, Image::of_path(exe), most);
+            let began = Began {
+                ppid: None,
+                parent: 0,
+                born: self.born(witness.pid, witness.ppid, 0),
+            };
+            self.insert(witness.pid, began, session, Image::of_path(exe), most);
         }
         let parent = self.touch_parent(witness.ppid, session);
         if let Some(node) = self.nodes.get_mut(&witness.pid) {
@@ -251,7 +290,7 @@ impl Processes {
                 && !known.dead
                 && !self.cursor.came_round(child, known.alive)
         });
-        self.see(child);
+        self.cursor.gave_out(child);
         if began {
             return;
         }
@@ -260,9 +299,14 @@ impl Processes {
         };
         node.has_children = true;
         node.seen = true;
-        node.alive = self.cursor.at_least();
+        node.alive = node.alive.max(self.cursor.at_least());
         let image = node.image.forked(time);
-        self.insert(child, Some(pid), life, session, image, most);
+        let began = Began {
+            ppid: Some(pid),
+            parent: life,
+            born: self.cursor.latest(child),
+        };
+        self.insert(child, began, session, image, most);
     }
 
     fn die(&mut self, pid: u32) {
@@ -275,15 +319,7 @@ impl Processes {
         }
     }
 
-    fn insert(
-        &mut self,
-        pid: u32,
-        ppid: Option<u32>,
-        parent: u32,
-        session: u32,
-        image: Image,
-        most: usize,
-    ) {
+    fn insert(&mut self, pid: u32, began: Began, session: u32, image: Image, most: usize) {
         if self.nodes.len() >= most && !self.nodes.contains_key(&pid) {
             self.make_room(most);
         }
@@ -294,11 +330,12 @@ impl Processes {
             dead: false,
             seen: false,
             ticket,
-            ppid: ppid.unwrap_or(0),
+            ppid: began.ppid.unwrap_or(0),
             session,
             life: ticket.number,
-            parent,
-            alive: self.cursor.at_least(),
+            parent: began.parent,
+            born: began.born,
+            alive: self.cursor.at_least().max(began.born),
         };
         self.nodes.insert(pid, node);
         if self.room.tickets() > 2 * most.max(64) {
