@@ -66,9 +66,10 @@ impl Copy {
 }
 
 fn copy(config: &Config, from: &str, to: &str, stop: &AtomicBool) {
-    let consumer: BaseConsumer = client::consumer(&config.kafka, Delivery::ExactlyOnce)
-        .create()
-        .expect("a consumer");
+    let consumer: BaseConsumer =
+        client::consumer(&config.kafka, Delivery::ExactlyOnce, &config.memory)
+            .create()
+            .expect("a consumer");
     let name = Transactional {
         id: &config.kafka.group,
         batch_bytes: MIB,

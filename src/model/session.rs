@@ -29,6 +29,11 @@ pub struct Session {
     pub pid: u32,
     pub started: Timestamp,
     pub ended: Option<Timestamp>,
+    /// Where the numbers of processes were when it began; 0: not known.
+    pub pids: u64,
+    /// Of the input record that its logon began with. Not saved: who has the saved form reads nothing again.
+    #[serde(skip)]
+    pub offset: i64,
 }
 
 impl Weigh for Session {

@@ -236,13 +236,14 @@ impl Lane {
             .min()
     }
 
-    /// Offset from which reading again rebuilds logons in the making and counters of failed logons;
-    /// at or before [`Lane::hold`]. `None`: nothing to rebuild.
+    /// Offset from which reading again rebuilds logons in the making, counters of failed logons and stories that weigh
+    /// something, with the logons of their sessions; at or before [`Lane::hold`]. `None`: nothing to rebuild.
     pub fn rebuild_from(&self) -> Option<i64> {
         let hosts = self.state.hosts.iter();
         let first = hosts.filter_map(|host| {
-            let logons = host.logons.first_offset();
-            logons.into_iter().chain(host.guesses.first_offset()).min()
+            let logons = host.logons.first_offset().into_iter();
+            let rest = logons.chain(host.guesses.first_offset());
+            rest.chain(host.stories.first_offset()).min()
         });
         first
             .min()

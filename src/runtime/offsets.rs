@@ -93,6 +93,15 @@ pub struct Start {
     pub floor: i64,
 }
 
+impl Start {
+    /// Where to rebuild from, as the lane says. What a lane that has not read all of it again yet knows is not all
+    /// that there was: it says nothing of what it comes to know by going on, and needs what stands before for.
+    pub fn rebuild(&self, next: i64, lane: Option<i64>) -> Option<i64> {
+        let again = self.read_from.filter(|_| next < self.floor);
+        again.into_iter().chain(lane).min()
+    }
+}
+
 /// Decides where a lane begins, from what was committed and the partition's low and high watermark.
 /// A committed offset behind the end belongs to a topic that was since made anew: it says nothing.
 /// What is no longer there is not asked for: a client sent out of range chooses itself where it goes on.
@@ -214,6 +223,16 @@ mod tests {
             assert_eq!(start(None, 600), from(600, None, 600));
             assert_eq!(start(None, 900), from(900, None, 900));
         }
+    }
+
+    #[test]
+    fn who_ends_while_reading_again_leaves_all_of_it_to_the_next() {
+        let start = start(Some(500), Some(100), (0, 900), false);
+        assert_eq!(start.rebuild(220, None), Some(100));
+        assert_eq!(start.rebuild(220, Some(150)), Some(100));
+        assert_eq!(start.rebuild(220, Some(70)), Some(70));
+        assert_eq!(start.rebuild(500, Some(150)), Some(150));
+        assert_eq!(start.rebuild(500, None), None);
     }
 
     #[test]

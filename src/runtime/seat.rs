@@ -43,7 +43,7 @@ pub struct Seat {
     read_at: i64,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,
-    floor: i64,
+    start: Start,
     /// The end of the partition when it was assigned.
     goal: i64,
     caught_up: bool,
@@ -78,7 +78,7 @@ impl Seat {
             is_rekeyed: false,
             read_at: i64::MIN,
             stale: Vec::new(),
-            floor: start.floor,
+            start,
             goal: high,
             caught_up: start.read_from.unwrap_or(low) >= high,
             heard: i64::MIN,
@@ -102,12 +102,9 @@ impl Seat {
     /// What may be committed when all that was handed over so far is acknowledged; `None` where that
     /// is nothing new.
     pub fn position(&self) -> Option<Position> {
-        let position = Position::of(
-            self.next?,
-            self.floor,
-            self.lane.hold(),
-            self.lane.rebuild_from(),
-        );
+        let next = self.next?;
+        let rebuild = self.start.rebuild(next, self.lane.rebuild_from());
+        let position = Position::of(next, self.start.floor, self.lane.hold(), rebuild);
         (self.committed != Some(position)).then_some(position)
     }
 

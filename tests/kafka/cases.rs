@@ -32,7 +32,7 @@ pub fn feed(place: &Place, hosts: Vec<Host>, pace: Option<usize>) -> JoinHandle<
 }
 
 /// What stands in the output topics, and how many repeats there are.
-fn written(place: &Place) -> (Documents, usize) {
+pub fn written(place: &Place) -> (Documents, usize) {
     let mut all = Documents::new();
     let mut repeats = 0;
     for kind in KINDS {
@@ -49,7 +49,7 @@ fn written(place: &Place) -> (Documents, usize) {
 }
 
 /// Waits until as many documents stand there as there should be, then compares.
-fn compare(place: &Place, expected: &Documents) -> usize {
+pub fn compare(place: &Place, expected: &Documents) -> usize {
     let enough = || {
         let count: i64 = KINDS
             .iter()

@@ -36,7 +36,7 @@ fn scene(broker: &Broker, name: &str) -> Scene {
 }
 
 /// Documents that were committed, each as often as it stands there.
-fn committed(place: &Place) -> Vec<String> {
+pub fn committed(place: &Place) -> Vec<String> {
     let mut all = Vec::new();
     for kind in KINDS {
         for record in clients::read_committed(&place.servers, &place.topic(kind)) {

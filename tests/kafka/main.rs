@@ -22,6 +22,7 @@ mod flood;
 mod numbers;
 mod recording;
 mod secured;
+mod stories;
 mod unkeyed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,6 +122,14 @@ const CASES: &[Case] = &[
     (
         "unkeyed_lines_are_rekeyed_while_a_second_daemon_joins_and_leaves",
         unkeyed::rekeyed_by_two,
+    ),
+    (
+        "exactly_once_an_attack_is_one_story_through_kills",
+        stories::exactly_once_through_kills,
+    ),
+    (
+        "at_least_once_an_attack_is_one_story_through_kills",
+        stories::at_least_once_through_kills,
     ),
 ];
 

@@ -28,34 +28,55 @@ pub fn hosts(count: usize) -> Vec<Host> {
     let enriched = lines("enriched.plugin.log.gz");
     (0..count)
         .map(|i| {
-            let by_key = i % 3 == 2;
-            let name = format!("host{i}");
-            let prefix = if by_key {
-                String::new()
-            } else {
-                format!("node={name} ")
-            };
             let source = if i % 2 == 0 { &raw } else { &enriched };
-            let future = (0..2).map(|second| {
-                format!(
-                    "type=CRED_DISP msg=audit({}.000:{}): pid=1 uid=0 auid=0 ses=1",
-                    1_900_000_000 + second * 7200,
-                    900_000_000 + second
-                )
-            });
-            let lines = source
-                .iter()
-                .cloned()
-                .chain(future.map(String::into_bytes))
-                .map(|line| [prefix.as_bytes(), &line].concat())
-                .collect();
-            Host {
-                name,
-                lines,
-                by_key,
-            }
+            Host::with(format!("host{i}"), i % 3 == 2, source)
         })
         .collect()
+}
+
+/// Hosts of which each is attacked once, and has an administrator, cron and a service: the three recordings.
+pub fn attacked() -> Vec<Host> {
+    let names = ["raw", "enriched", "node"];
+    names
+        .into_iter()
+        .map(|name| {
+            let mut lines = lines(&format!("{name}.plugin.log.gz"));
+            for line in &mut lines {
+                if line.starts_with(b"node=web01 ") {
+                    line.drain(..b"node=web01 ".len());
+                }
+            }
+            Host::with(name.to_owned(), false, &lines)
+        })
+        .collect()
+}
+
+impl Host {
+    fn with(name: String, by_key: bool, lines: &[Vec<u8>]) -> Host {
+        let prefix = if by_key {
+            String::new()
+        } else {
+            format!("node={name} ")
+        };
+        let future = (0..2).map(|second| {
+            format!(
+                "type=CRED_DISP msg=audit({}.000:{}): pid=1 uid=0 auid=0 ses=1",
+                1_900_000_000 + second * 7200,
+                900_000_000 + second
+            )
+        });
+        let lines = lines
+            .iter()
+            .cloned()
+            .chain(future.map(String::into_bytes))
+            .map(|line| [prefix.as_bytes(), &line].concat())
+            .collect();
+        Host {
+            name,
+            lines,
+            by_key,
+        }
+    }
 }
 
 /// Line by line in turn, as hosts talk at the same time.
@@ -70,6 +91,11 @@ pub fn interleaved(hosts: &[Host]) -> impl Iterator<Item = (&str, &[u8])> {
 
 /// What `replay` prints for these hosts. A host that lines do not name is replayed on its own.
 pub fn expected(hosts: &[Host], folder: &Path) -> Documents {
+    expected_with(hosts, folder, &[])
+}
+
+/// The same, with more arguments.
+pub fn expected_with(hosts: &[Host], folder: &Path, more: &[&str]) -> Documents {
     let mut all = Documents::new();
     for host in hosts {
         let file = folder.join(format!("{}.log", host.name));
@@ -77,6 +103,7 @@ pub fn expected(hosts: &[Host], folder: &Path) -> Documents {
         text.push(b'\n');
         std::fs::write(&file, text).expect("written");
         let mut arguments = vec!["--as", "audit"];
+        arguments.extend(more);
         if host.by_key {
             arguments.extend(["--host", &host.name]);
         }

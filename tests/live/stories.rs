@@ -140,10 +140,19 @@ fn sources(truth: &Truth, documents: &[Value]) -> (usize, usize, usize) {
 #[derive(Default)]
 struct Log(HashMap<u64, (String, Option<String>)>);
 
-/// Of each program start: `(right, unknown, wrong)` parents. `unknown` are only those of which the log says
-/// nothing before.
-fn parents(documents: &[Value]) -> (usize, usize, usize) {
-    let (mut log, mut figures) = (Log::default(), (0, 0, 0));
+/// Parents of program starts.
+#[derive(Default)]
+struct Parents {
+    right: usize,
+    /// The log says nothing of them before.
+    unknown: usize,
+    /// The log does, and they are not told: they may have been another's number by then.
+    withheld: usize,
+    wrong: usize,
+}
+
+fn parents(documents: &[Value]) -> Parents {
+    let (mut log, mut figures) = (Log::default(), Parents::default());
     for document in documents {
         let actor = match is_process(&document) {
             true => &document["process"],
@@ -153,15 +162,16 @@ fn parents(documents: &[Value]) -> (usize, usize, usize) {
             let told = &document["process"]["parent_process"];
             let known = told["pid"].as_u64().and_then(|pid| log.0.get(&pid));
             match (known, told["path"].as_str()) {
-                (None, None) => figures.1 += 1,
+                (None, None) => figures.unknown += 1,
+                (Some(_), None) => figures.withheld += 1,
                 (Some((exe, command)), Some(path))
                     if exe == path && command.as_deref() == told["cmd_line"].as_str() =>
                 {
-                    figures.0 += 1;
+                    figures.right += 1;
                 }
                 _ => {
                     eprintln!("{known:?} and not {told}");
-                    figures.2 += 1;
+                    figures.wrong += 1;
                 }
             }
         }
@@ -206,11 +216,19 @@ fn every_intended_process_carries_its_source_and_its_parent() {
             right > 80 && missing == 0 && wrong == 0,
             "{name}: {right} {missing} {wrong}"
         );
-        let (right, unknown, wrong) = parents(&documents);
-        eprintln!("{name}: {right} parents right, {unknown} unknown, {wrong} wrong");
+        let Parents {
+            right,
+            unknown,
+            withheld,
+            wrong,
+        } = parents(&documents);
+        let said = format!(
+            "{name}: {right} parents right, {unknown} unknown, {withheld} withheld, {wrong} wrong"
+        );
+        eprintln!("{said}");
         assert!(
-            wrong == 0 && right > unknown,
-            "{name}: {right} {unknown} {wrong}"
+            wrong == 0 && right > 5 * unknown && withheld * 100 <= right,
+            "{said}"
         );
     }
 }

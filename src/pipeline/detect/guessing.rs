@@ -155,7 +155,12 @@ impl Guesses {
         Some(source)
     }
 
-    /// Offset of the oldest failure that still counts.
+    /// Offset of the oldest failure of an address that still counts.
+    pub fn offset_of(&self, ip: IpAddr) -> Option<i64> {
+        self.sources.get(&ip).map(|source| source.offset)
+    }
+
+    /// The same, of all addresses.
     pub fn first_offset(&self) -> Option<i64> {
         self.sources.values().map(|source| source.offset).min()
     }

@@ -43,6 +43,35 @@ const MOST_USERS: usize = 8;
 /// Accounts that were made in one story.
 const MOST_ACCOUNTS: usize = 8;
 
+/// A story that began longer ago, by its newest sign, is not read again after a restart without saved state: what
+/// reading again costs has a bound.
+const MOST_READ_AGAIN_MS: i64 = 3_600_000;
+
+/// Where reading the input again must begin to see something again, and when that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub offset: i64,
+    pub time: Timestamp,
+}
+
+impl Origin {
+    /// The first of both.
+    fn with(self, other: Origin) -> Origin {
+        Origin {
+            offset: self.offset.min(other.offset),
+            time: self.time.min(other.time),
+        }
+    }
+
+    /// With the logon of its session, where that is not too long ago.
+    pub fn with_logon(self, logon: Origin) -> Origin {
+        match self.time.since(logon.time) <= MOST_READ_AGAIN_MS {
+            true => self.with(logon),
+            false => self,
+        }
+    }
+}
+
 /// What a story is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Key {
@@ -103,6 +132,9 @@ pub struct Story {
     /// Severity and tactics when it was told last, and how often it was.
     told: Option<(Severity, usize)>,
     times: u32,
+    /// Of all its signs and their sessions. Not saved: who has the saved form reads nothing again.
+    #[serde(skip)]
+    origin: Option<Origin>,
 }
 
 impl Weigh for Story {
@@ -136,6 +168,7 @@ impl Stories {
     pub fn take(
         &mut self,
         seen: &Seen,
+        origin: Origin,
         host: &str,
         verdict: &Verdict,
         tell: &mut dyn FnMut(Alert),
@@ -153,6 +186,7 @@ impl Stories {
         if story.sessions.len() < MOST_SIGNS {
             story.sessions.insert(session);
         }
+        story.origin = Some(story.origin.map_or(origin, |first| first.with(origin)));
         for weight in &seen.weights {
             if let Some(reason) = story.add(seen, weight, verdict) {
                 story.suppressed[reason.index()] += 1;
@@ -173,6 +207,17 @@ impl Stories {
             story.told = Some((severity, tactics));
             tell(story.tell(key, host, severity, step));
         }
+    }
+
+    /// Offset from which reading again brings the stories back that weigh something.
+    pub fn first_offset(&self) -> Option<i64> {
+        let weighs = self.all.values().filter(|story| story.points > 0);
+        let origins = weighs.filter_map(|story| {
+            let origin = story.origin?;
+            let is_near = story.newest.since(origin.time) <= MOST_READ_AGAIN_MS;
+            is_near.then_some(origin.offset)
+        });
+        origins.min()
     }
 
     /// An account was made. Where that is of a story, what the account does is, too.
@@ -273,6 +318,7 @@ impl Story {
             points: 0,
             told: None,
             times: 0,
+            origin: None,
         }
     }
 

@@ -26,12 +26,23 @@ fn seen(time: i64, outside: bool, of: &str, level: Severity, tags: &[&str]) -> S
     }
 }
 
+fn origin(seen: &Seen) -> Origin {
+    Origin {
+        offset: seen.evidence.time.0,
+        time: seen.evidence.time,
+    }
+}
+
 fn run(all: &[Seen]) -> (Stories, Vec<Alert>) {
     let (mut stories, mut told) = (Stories::default(), Vec::new());
     for seen in all {
-        stories.take(seen, "web01", &Verdict::default(), &mut |alert| {
-            told.push(alert)
-        });
+        stories.take(
+            seen,
+            origin(seen),
+            "web01",
+            &Verdict::default(),
+            &mut |alert| told.push(alert),
+        );
         // The saved form goes on as if nothing had been.
         let mut again = Stories {
             looked: stories.looked,
@@ -163,7 +174,13 @@ fn stories_are_bounded() {
     for n in 0..1_000 {
         let mut one = seen(n, false, "x", Severity::Low, RUN);
         one.session = Some(n as u32);
-        stories.take(&one, "web01", &Verdict::default(), &mut |_| {});
+        stories.take(
+            &one,
+            origin(&one),
+            "web01",
+            &Verdict::default(),
+            &mut |_| {},
+        );
     }
     assert_eq!(
         (stories.all.len(), stories.dropped),
@@ -209,7 +226,9 @@ fn what_an_account_that_a_story_made_does_is_of_that_story() {
             one.user = Some(user.as_bytes().into());
             one.session = Some(99);
             one.login_user = None;
-            stories.take(one, "web01", &Verdict::default(), &mut |a| told.push(a));
+            stories.take(one, origin(one), "web01", &Verdict::default(), &mut |a| {
+                told.push(a)
+            });
         }
         assert_eq!(told.len(), count, "{user}");
     }
@@ -247,4 +266,33 @@ fn groups_and_software_are_no_tactics() {
     let mut all = vec![seen(0, true, "a", Severity::Critical, &tags)];
     all.push(seen(1, true, "b", Severity::Critical, RUN));
     assert!(run(&all).1.is_empty(), "two tactics");
+}
+
+#[test]
+fn who_has_no_saved_form_reads_again_what_stories_of_weight_need() {
+    let take = |stories: &mut Stories, seen: &Seen, origin: Origin| {
+        stories.take(seen, origin, "web01", &Verdict::default(), &mut |_| {});
+    };
+    let at = |offset, time| Origin {
+        offset,
+        time: Timestamp(time),
+    };
+    let hour = MOST_READ_AGAIN_MS;
+    let mut stories = Stories::default();
+    let survey = seen(5, true, "survey", Severity::Informational, &[]);
+    take(&mut stories, &survey, at(5, 5));
+    assert_eq!(stories.first_offset(), None, "everyone does it");
+    let download = seen(9, true, "download", Severity::Medium, C2);
+    take(&mut stories, &download, at(9, 9).with_logon(at(2, 3)));
+    assert_eq!(stories.first_offset(), Some(2), "its signs and its logon");
+    // The logon of a session that is open for days is not read again for it.
+    let other = seen(9 + hour, false, "run", Severity::Medium, RUN);
+    let sign = at(70, 9 + hour);
+    let mut long = Stories::default();
+    take(&mut long, &other, sign.with_logon(at(1, 0)));
+    assert_eq!(long.first_offset(), Some(70));
+    // Nor is a story that goes on and on.
+    let run = seen(9 + hour, true, "run", Severity::Medium, RUN);
+    take(&mut stories, &run, at(80, 9 + hour));
+    assert_eq!(stories.first_offset(), None);
 }

@@ -10,7 +10,7 @@ use crate::model::alert::{Behaviour, Evidence, Rule, Suppressed};
 use crate::model::audit::AuditEvent;
 use crate::model::settings::Points;
 use crate::model::{Alert, Hit, Logon, Process, Settings, Severity};
-use crate::pipeline::detect::verdict::{Seen, Weight};
+use crate::pipeline::detect::verdict::{Origin, Seen, Weight};
 use crate::pipeline::encode::ocsf;
 
 use super::hosts::Host;
@@ -198,15 +198,30 @@ pub fn logon(logon: &Logon, hits: &[Hit], alerts: &[Alert], settings: &Settings)
 }
 
 impl Desk {
-    /// Weighs what was seen in the event that was told.
-    pub fn judge(&mut self, host: &mut Host, teller: &mut Teller<'_>) {
+    /// Weighs what was seen in the event that was told. `offset`: where reading again must begin to see it again,
+    /// but for the logon of its session.
+    pub fn judge(&mut self, host: &mut Host, offset: i64, teller: &mut Teller<'_>) {
         let Some(seen) = self.seen.take() else {
             return;
         };
+        let session = seen
+            .session
+            .and_then(|number| host.sessions.by_number.get(&number));
+        let logon = session.map(|session| Origin {
+            offset: session.offset,
+            time: session.started,
+        });
+        let sign = Origin {
+            offset,
+            time: seen.evidence.time,
+        };
+        let origin = logon.map_or(sign, |logon| sign.with_logon(logon));
         let alerts = &mut self.alerts;
         let verdict = &teller.settings.verdict;
         host.stories
-            .take(&seen, &host.name, verdict, &mut |alert| alerts.push(alert));
+            .take(&seen, origin, &host.name, verdict, &mut |alert| {
+                alerts.push(alert)
+            });
         let suppressed = std::mem::take(&mut host.stories.suppressed);
         for (count, more) in teller.stats.suppressed.iter_mut().zip(suppressed) {
             *count += more;

@@ -244,7 +244,8 @@ impl Desk {
         };
         if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
-            let same = host.processes.comes(&start);
+            let since = host.sessions.pids_of(start.session);
+            let same = host.processes.comes(&start, since);
             let line = start.command_line();
             let new_pattern = self.new_pattern(&start, &line, &mut host.patterns, settings, bump);
             let mut process = start;
@@ -256,8 +257,9 @@ impl Desk {
             self.process(&process, &choice, host, teller);
             let most = settings.limits.processes_per_host;
             let texts = &mut self.texts;
-            host.processes.start(&start, &line, same, most, texts);
-            self.judge(host, teller);
+            host.processes
+                .start(&start, &line, since, same, most, texts);
+            self.judge(host, event.first_offset, teller);
             return;
         }
         if event.kinds().all(|kind| kind == RecordType::EOE) {
@@ -266,7 +268,7 @@ impl Desk {
         teller.stats.watch(host, event);
         let choice = choose(Kind::Audit, host);
         self.other(bump, host, event, cut, &choice, teller);
-        self.judge(host, teller);
+        self.judge(host, event.first_offset, teller);
         self.logons(host, teller);
     }
 
@@ -342,7 +344,11 @@ impl Desk {
             let decided = &mut self.decided;
             logons.take(&record, &mut context, &mut |logon| decided.push(logon));
             let did = match kind {
-                AuthKind::Assigned => Did::Assigned,
+                AuthKind::Assigned => {
+                    let pids = host.processes.cursor.at_least();
+                    host.sessions.began_at(record.session, pids);
+                    Did::Assigned
+                }
                 _ => Did::Nothing,
             };
             if let Some(pid) = record.pid {
@@ -476,6 +482,7 @@ impl Desk {
             }
             let (alerts, settings) = (&mut self.alerts, teller.settings);
             let most = settings.limits.sources_per_host;
+            let guessed = logon.src_ip.and_then(|ip| host.guesses.offset_of(ip));
             host.guesses
                 .take(&logon, offset, &settings.guessing, most, &mut |alert| {
                     alerts.push(alert);
@@ -484,7 +491,8 @@ impl Desk {
                 self.seen = judge::logon(&logon, &sighted, &self.alerts, settings);
             }
             self.alerts(teller);
-            self.judge(host, teller);
+            let from = guessed.map_or(offset, |guessed| guessed.min(offset));
+            self.judge(host, from, teller);
         }
         self.decided = all;
         teller.stats.forgotten += std::mem::take(&mut host.logons.dropped)

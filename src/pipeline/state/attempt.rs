@@ -240,6 +240,8 @@ impl Attempt {
             pid,
             started: self.first.time,
             ended: None,
+            pids: 0,
+            offset: self.offset,
         };
         Some((number, session))
     }

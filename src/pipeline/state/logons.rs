@@ -280,7 +280,10 @@ impl Logons {
         let logon = attempt.logon(context.host, pid, true, record.stamp, |id| names.get(id));
         if !attempt.is_switch() {
             let assigned = attempt.is_assigned();
-            context.sessions.logged_on(&logon, assigned, context.most);
+            let offset = attempt.offset;
+            context
+                .sessions
+                .logged_on(&logon, assigned, offset, context.most);
         }
         let logon = Arc::new(logon);
         self.keep_session(pid, logon.clone(), context.most);

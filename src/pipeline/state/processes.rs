@@ -11,6 +11,9 @@
 //! - the kernel may have given the number out again since it was known to live. Numbers are given out in turn
 //!   (kernel/pid.c, idr_alloc_cyclic), so that takes as long as the numbers go round ([`Cursor`]).
 //!
+//! A process is younger than the one whose child it is, and than the LOGIN of its session: so it is known from which
+//! place on it can have got its number, and that the host has come there.
+//!
 //! An ancestor further up is the one that its child had when it started, whatever became of it since.
 //!
 //! Bounded by number; [`super::room`] says who goes.
@@ -22,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::process::{Ancestor, Did, Witness};
 use crate::model::{Process, Slots, Timestamp, Tracked, Weigh};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, next_of, position, turn_of};
 use super::image::Image;
 use super::room::{Line, Room, Ticket};
 use super::texts::Texts;
@@ -37,15 +40,15 @@ const UNSET: u32 = u32::MAX;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     image: Image,
-    /// Where numbers were when it was last known to live.
+    /// Where numbers were when it was last known to live, or farther.
     alive: u64,
     /// The line it stands in, and the number of its ticket.
     line: Line,
     number: u32,
-    has_children: bool,
-    dead: bool,
-    /// It did something since it has its ticket.
-    seen: bool,
+    /// It does not go when it is its turn: it has children, or where it stands for such, did something since.
+    stays: bool,
+    /// The turn in which it got its number, or an earlier one, from 1 on; 0: not known.
+    born: u16,
     ppid: u32,
     session: u32,
     /// Of the process, over all programs that it runs; and of the one that started it, 0 where that is unknown.
@@ -57,9 +60,21 @@ pub struct Node {
 const _: () = assert!(size_of::<(u32, Node)>() == 64);
 
 impl Node {
+    /// It got its number here or later; 0: not known.
+    fn born(&self, pid: u32) -> u64 {
+        match self.born {
+            0 => 0,
+            turn => position(u32::from(turn) - 1, pid),
+        }
+    }
+
     /// Shares its text with others.
     pub fn share(&mut self, texts: &mut Texts) {
         self.image.share(texts);
+    }
+
+    fn is_dead(&self) -> bool {
+        self.line == Line::Dead
     }
 
     fn ticket(&self) -> Ticket {
@@ -80,6 +95,13 @@ impl Weigh for Node {
 /// Bytes of its tickets, void ones too.
 const TICKETS: usize = 24;
 
+/// How a process began, as far as that is known: whose child, of which life, and from which place on.
+struct Began {
+    ppid: Option<u32>,
+    parent: u32,
+    born: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processes {
     pub nodes: Tracked<u32, Node, Slots<u32, Node>>,
@@ -93,22 +115,29 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// A program starts in this process. False: it is another process than the one known by its number.
-    pub fn comes(&mut self, process: &Process<'_>) -> bool {
+    /// A program starts in this process. False: it is another process than the one known by its number, or that is
+    /// not certain. `since`: where numbers were when its session began, 0 where that is not known.
+    pub fn comes(&mut self, process: &Process<'_>, since: u64) -> bool {
         let Some(pid) = process.pid else {
             return false;
         };
         let session = process.session.unwrap_or(UNSET);
-        let same = self.nodes.get(&pid).is_some_and(|node| {
-            !node.dead
-                && Some(node.ppid) == process.ppid
-                && node.session == session
-                && self.cursor.is_still(pid, node.alive)
-        });
-        if !same {
-            self.see(pid);
+        let known = self.nodes.get(&pid);
+        let known = known.filter(|node| !node.is_dead() && node.session == session);
+        let born = self.born(pid, process.ppid, since);
+        match known {
+            Some(node) if Some(node.ppid) == process.ppid => {
+                if self.cursor.is_still(pid, node.alive) {
+                    return true;
+                }
+                self.cursor.may_see(pid);
+            }
+            // An orphan is init's.
+            Some(_) if process.ppid == Some(INIT) => self.cursor.may_see(pid),
+            _ => self.cursor.see(pid),
         }
-        same
+        self.cursor.has_come_to(born);
+        false
     }
 
     /// The parent, its parent, and so on, as far as they are certain.
@@ -136,11 +165,12 @@ impl Processes {
         }
     }
 
-    /// A program has started, with this command line. `same`: what [`Processes::comes`] said.
+    /// A program has started, with this command line. `since` as for [`Processes::comes`], and `same` what that said.
     pub fn start(
         &mut self,
         process: &Process<'_>,
         line: &[u8],
+        since: u64,
         same: bool,
         most: usize,
         texts: &mut Texts,
@@ -153,16 +183,22 @@ impl Processes {
             return;
         };
         let session = process.session.unwrap_or(UNSET);
+        let born = self.born(pid, process.ppid, since);
         let parent = self.touch_parent(process.ppid, session);
         let line = Some(line).filter(|_| !process.argv.is_empty());
         let image = Image::of_start(exe, line, process.stamp.time, texts);
         if same && let Some(mut node) = self.nodes.get_mut(&pid) {
             // It replaced itself.
             node.image = image;
-            node.alive = self.cursor.at_least();
+            node.alive = node.alive.max(self.cursor.at_least());
             return;
         }
-        self.insert(pid, process.ppid, parent, session, image, most);
+        let began = Began {
+            ppid: process.ppid,
+            parent,
+            born,
+        };
+        self.insert(pid, began, session, image, most);
     }
 
     /// What another event says of a process that lives.
@@ -188,7 +224,7 @@ impl Processes {
     pub fn forget(&mut self) {
         self.nodes.take();
         self.room = Room::default();
-        self.cursor = Cursor::default();
+        self.cursor.forget();
     }
 
     pub fn len(&self) -> usize {
@@ -209,19 +245,25 @@ impl Processes {
         }
     }
 
-    /// A number is new: where numbers are is known the better, and that of the process that said so first.
-    fn see(&mut self, pid: u32) {
-        if let Some(believed) = self.cursor.see(pid)
-            && let Some(mut node) = self.nodes.get_mut(&believed)
-        {
-            node.alive = self.cursor.at_least();
+    /// From where on a process can have got its number: it is younger than its parent, whoever that is by now, and
+    /// than its session.
+    fn born(&self, pid: u32, ppid: Option<u32>, since: u64) -> u64 {
+        let parent = ppid.and_then(|ppid| Some((ppid, self.nodes.get(&ppid)?)));
+        let after = parent
+            .map_or(0, |(ppid, parent)| parent.born(ppid))
+            .max(since);
+        match after {
+            0 => 0,
+            after => next_of(pid, after),
         }
     }
 
     fn living(&self, pid: u32, session: u32) -> Option<&Node> {
         let node = self.nodes.get(&pid)?;
         let is_it = pid == INIT
-            || (!node.dead && node.session == session && !self.cursor.came_round(pid, node.alive));
+            || (!node.is_dead()
+                && node.session == session
+                && !self.cursor.came_round(pid, node.alive));
         is_it.then_some(node)
     }
 
@@ -236,9 +278,8 @@ impl Processes {
         let now = self.cursor.at_least();
         match self.nodes.get_mut(&ppid) {
             Some(mut node) => {
-                node.alive = now;
-                node.seen = true;
-                node.has_children = true;
+                node.alive = node.alive.max(now);
+                node.stays = true;
                 node.life
             }
             None => 0,
@@ -256,7 +297,7 @@ impl Processes {
     ) {
         let cursor = &self.cursor;
         if let Some(mut node) = self.nodes.get_mut(&witness.pid)
-            && !node.dead
+            && !node.is_dead()
             && node.session == session
             && node.image.exe() == exe
             // An orphan is init's.
@@ -264,15 +305,20 @@ impl Processes {
                 || witness.ppid.is_none_or(|ppid| ppid == node.ppid || ppid == INIT))
             && !cursor.came_round(witness.pid, node.alive)
         {
-            node.alive = cursor.at_least();
-            node.seen = true;
+            node.alive = node.alive.max(cursor.at_least());
+            node.stays |= node.line == Line::Parents;
             if node.parent != 0 || witness.ppid.is_none_or(|ppid| ppid == INIT) {
                 return;
             }
         } else {
             // Its start was not seen, or it is another process by now.
+            let began = Began {
+                ppid: None,
+                parent: 0,
+                born: self.born(witness.pid, witness.ppid, 0),
+            };
             let image = Image::of_path(exe, texts);
-            self.insert(witness.pid, None, 0, session, image, most);
+            self.insert(witness.pid, began, session, image, most);
         }
         let parent = self.touch_parent(witness.ppid, session);
         if let Some(mut node) = self.nodes.get_mut(&witness.pid) {
@@ -291,27 +337,30 @@ impl Processes {
         let began = self.nodes.get(&child).is_some_and(|known| {
             known.ppid == pid
                 && known.session == session
-                && !known.dead
+                && !known.is_dead()
                 && !self.cursor.came_round(child, known.alive)
         });
-        self.see(child);
+        self.cursor.gave_out(child);
         if began {
             return;
         }
         let Some(mut node) = self.nodes.get_mut(&pid) else {
             return;
         };
-        node.has_children = true;
-        node.seen = true;
-        node.alive = self.cursor.at_least();
+        node.stays = true;
+        node.alive = node.alive.max(self.cursor.at_least());
         let image = node.image.forked(time);
         drop(node);
-        self.insert(child, Some(pid), life, session, image, most);
+        let began = Began {
+            ppid: Some(pid),
+            parent: life,
+            born: self.cursor.latest(child),
+        };
+        self.insert(child, began, session, image, most);
     }
 
     fn die(&mut self, pid: u32) {
-        let node = self.nodes.get_mut(&pid).map(|mut node| node.dead = true);
-        if node.is_some() {
+        if self.nodes.contains_key(&pid) {
             self.stand(pid, Line::Dead);
         }
     }
@@ -331,31 +380,26 @@ impl Processes {
         }
     }
 
-    fn insert(
-        &mut self,
-        pid: u32,
-        ppid: Option<u32>,
-        parent: u32,
-        session: u32,
-        image: Image,
-        most: usize,
-    ) {
+    fn insert(&mut self, pid: u32, began: Began, session: u32, image: Image, most: usize) {
         if self.nodes.len() >= most && !self.nodes.contains_key(&pid) {
             self.make_room(most);
         }
         let Ticket { line, number } = self.ticket(pid, Line::Childless);
+        let born = match began.born {
+            0 => 0,
+            born => u16::try_from(turn_of(born).saturating_add(1)).unwrap_or(u16::MAX),
+        };
         let node = Node {
             image,
-            alive: self.cursor.at_least(),
+            alive: self.cursor.at_least().max(began.born),
             line,
             number,
-            has_children: false,
-            dead: false,
-            seen: false,
-            ppid: ppid.unwrap_or(0),
+            stays: false,
+            born,
+            ppid: began.ppid.unwrap_or(0),
             session,
             life: number,
-            parent,
+            parent: began.parent,
         };
         if let Some(old) = self.nodes.insert(pid, node) {
             self.room.leave(old.line);
@@ -383,13 +427,8 @@ impl Processes {
             let mut is_valid = false;
             let gone = self.nodes.remove_if(&pid, |node| {
                 is_valid = node.ticket() == ticket;
-                let stays = match ticket.line {
-                    Line::Dead => false,
-                    // Any shell was without a child once.
-                    Line::Childless => node.has_children,
-                    Line::Parents => node.seen,
-                };
-                is_valid && !stays
+                // Any shell was without a child once.
+                is_valid && (node.is_dead() || !node.stays)
             });
             if gone.is_some() {
                 self.room.leave(ticket.line);
@@ -399,7 +438,7 @@ impl Processes {
             if is_valid {
                 self.stand(pid, Line::Parents);
                 if let Some(mut node) = self.nodes.get_mut(&pid) {
-                    node.seen = false;
+                    node.stays = false;
                 }
             }
         }

@@ -58,7 +58,8 @@ impl Sessions {
 
     /// A logon was told. `assigned`: the kernel was seen to give its number to this process; else only a
     /// service that is known to ask for one of its own is believed.
-    pub fn logged_on(&mut self, logon: &Logon, assigned: bool, most: usize) {
+    /// `offset`: of the input record that the logon began with.
+    pub fn logged_on(&mut self, logon: &Logon, assigned: bool, offset: i64, most: usize) {
         let (Some(number), Some(pid)) = (logon.session, logon.pid) else {
             return;
         };
@@ -81,9 +82,24 @@ impl Sessions {
                 pid,
                 started: logon.started,
                 ended: None,
+                pids: 0,
+                offset,
             };
             self.begin(number, session, most);
         }
+    }
+
+    /// Where the numbers of processes were when the kernel gave out this one.
+    pub fn began_at(&mut self, number: Option<u32>, pids: u64) {
+        if let Some(mut session) = number.and_then(|number| self.by_number.get_mut(&number)) {
+            session.pids = pids;
+        }
+    }
+
+    /// The same, as it was said; 0 where it was not.
+    pub fn pids_of(&self, number: Option<u32>) -> u64 {
+        let session = number.and_then(|number| self.by_number.get(&number));
+        session.map_or(0, |session| session.pids)
     }
 
     /// The session of a number, where this process began it.

@@ -62,13 +62,13 @@ fn a_number_without_a_logon_is_unseen_and_one_of_another_auid_too() {
 fn only_who_began_a_session_says_more_of_it() {
     let mut sessions = Sessions::default();
     sessions.begin(36, session(1, 1101, 0), 8);
-    sessions.logged_on(&logon("newgrp", 2, 36), false, 8);
+    sessions.logged_on(&logon("newgrp", 2, 36), false, 0, 8);
     let known = sessions.origin(Some(36), Some(1101)).session().unwrap();
     assert_eq!(
         (&*known.service, known.logon_uid),
         ("sshd", Some(EventUid(7)))
     );
-    sessions.logged_on(&logon("sshd", 1, 36), true, 8);
+    sessions.logged_on(&logon("sshd", 1, 36), true, 0, 8);
     let known = sessions.origin(Some(36), Some(1101)).session().unwrap();
     assert_eq!(known.logon_uid, Some(EventUid(9)));
     assert!(sessions.of(Some(36), 2).is_none() && sessions.of(Some(36), 1).is_some());
@@ -77,9 +77,9 @@ fn only_who_began_a_session_says_more_of_it() {
 #[test]
 fn a_session_that_was_not_given_out_before_our_eyes_is_believed_of_services_alone() {
     let mut sessions = Sessions::default();
-    sessions.logged_on(&logon("newgrp", 2, 40), false, 8);
+    sessions.logged_on(&logon("newgrp", 2, 40), false, 0, 8);
     assert!(sessions.is_empty());
-    sessions.logged_on(&logon("sshd", 2, 40), false, 8);
+    sessions.logged_on(&logon("sshd", 2, 40), false, 0, 8);
     assert!(sessions.origin(Some(40), Some(1101)).session().is_some());
 }
 
