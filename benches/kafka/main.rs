@@ -1,9 +1,11 @@
-//! The whole daemon on a real Apache Kafka, against a program that only copies: throughput, and latency.
+//! The whole daemon on a real Apache Kafka, against a program that only copies: throughput, latency, and how long
+//! findings take.
 //!
 //! ```text
-//! cargo bench --bench kafka                      both
+//! cargo bench --bench kafka                      all
 //! cargo bench --bench kafka -- throughput 2000000   so many lines, one in a message and 50 in a message
 //! cargo bench --bench kafka -- latency 30           so many seconds at 10,000 lines a second
+//! cargo bench --bench kafka -- story                how long after the event that decides a finding is seen
 //! ```
 //!
 //! The broker is that of the tests (tests/kafka/broker.rs): fetched with Maven, on loopback, of one partition
@@ -25,8 +27,13 @@ mod clients;
 #[path = "../../tests/kafka/daemon.rs"]
 mod daemon;
 
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../../tests/kafka/recording.rs"]
+mod recording;
+
 mod copy;
 mod latency;
+mod story;
 mod throughput;
 
 use broker::Broker;
@@ -50,5 +57,8 @@ fn main() {
     }
     if is("latency") {
         latency::run(&broker, many.unwrap_or(SECONDS));
+    }
+    if is("story") {
+        story::run(&broker);
     }
 }
