@@ -1,5 +1,5 @@
-//! The whole daemon on a real Apache Kafka: throughput against a program that only copies, latency, what a lane costs, and
-//! how long one takes to begin again.
+//! The whole daemon on a real Apache Kafka: throughput against a program that only copies, latency, how long findings
+//! take, what a lane costs, and how long one takes to begin again.
 //!
 //! ```text
 //! cargo bench --bench kafka                      all
@@ -7,6 +7,7 @@
 //! cargo bench --bench kafka -- latency 30           so many seconds at 10,000 lines a second
 //! cargo bench --bench kafka -- lanes 300000         so many lines over 4 to 64 partitions, by 1 and 2 workers
 //! cargo bench --bench kafka -- restore              a lane of 100,000 sessions, until its first record
+//! cargo bench --bench kafka -- story                how long after the event that decides a finding is seen
 //! ```
 //!
 //! The broker is that of the tests (tests/kafka/broker.rs): fetched with Maven, on loopback, of one partition
@@ -28,10 +29,15 @@ mod clients;
 #[path = "../../tests/kafka/daemon.rs"]
 mod daemon;
 
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../../tests/kafka/recording.rs"]
+mod recording;
+
 mod copy;
 mod lanes;
 mod latency;
 mod restore;
+mod story;
 mod throughput;
 
 use broker::Broker;
@@ -62,5 +68,8 @@ fn main() {
     }
     if is("restore") {
         restore::run(&broker);
+    }
+    if is("story") {
+        story::run(&broker);
     }
 }

@@ -83,6 +83,9 @@ pub struct Cursor {
     least: u64,
     /// Starts since nothing was known; from [`ALL_OLD`] on one of the places is right.
     starts: u8,
+    /// Of the places. Made from them, and asked for with each event.
+    nearest: u64,
+    farthest: u64,
 }
 
 /// Written with each commit: places are close together, so each is its distance from the one before.
@@ -115,11 +118,14 @@ impl From<Saved> for Cursor {
             at = at.wrapping_add_signed(step);
             Place { at, old }
         };
-        Cursor {
+        let mut cursor = Cursor {
             places: saved.steps.iter().map(place).collect(),
             least: saved.least,
             starts: saved.starts,
-        }
+            ..Cursor::default()
+        };
+        cursor.look();
+        cursor
     }
 }
 
@@ -135,28 +141,34 @@ impl Cursor {
     }
 
     fn take(&mut self, pid: u32, is_first: bool) {
-        let mut places = Vec::with_capacity(self.places.len() + 1);
-        for place in &self.places {
-            let old = place.old + u8::from(is_first);
-            if old < ALL_OLD {
-                let at = place.at;
-                add(&mut places, Place { at, old });
+        let mut new: Option<Place> = None;
+        let older = u8::from(is_first);
+        for place in &mut self.places {
+            let old = if is_first { 0 } else { place.old };
+            match given_out(pid, place.at) {
+                // Seen a little late.
+                Some(at) if at <= place.at => place.old = old,
+                Some(at) => {
+                    let known = new.get_or_insert(Place { at, old });
+                    known.at = known.at.max(at);
+                    known.old = known.old.min(old);
+                    place.old += older;
+                }
+                None => place.old += older,
             }
-            if let Some(at) = given_out(pid, place.at) {
-                let old = if is_first { 0 } else { place.old };
-                let at = at.max(place.at);
-                add(&mut places, Place { at, old });
-            }
+        }
+        self.places.retain(|place| place.old < ALL_OLD);
+        if let Some(new) = new {
+            add(&mut self.places, new);
         }
         if self.starts < ALL_OLD {
             let at = self.at_first(pid);
             if self.places.is_empty() {
                 self.least = at;
             }
-            add(&mut places, Place { at, old: 0 });
-            self.starts += u8::from(is_first);
+            add(&mut self.places, Place { at, old: 0 });
+            self.starts += older;
         }
-        self.places = places;
         self.check(pid);
     }
 
@@ -193,6 +205,7 @@ impl Cursor {
                 add(&mut places, Place { at, ..*place });
             }
             self.places = places;
+            self.look();
         }
     }
 
@@ -202,6 +215,14 @@ impl Cursor {
             self.forget();
             self.take(pid, true);
         }
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let all = || self.places.iter().map(|place| place.at);
+        let nearest = all().min().filter(|_| self.starts >= ALL_OLD);
+        self.nearest = nearest.unwrap_or(0).max(self.least);
+        self.farthest = all().max().unwrap_or(0).max(self.least);
     }
 
     /// Whatever was known before may have come round.
@@ -211,23 +232,19 @@ impl Cursor {
             least: position(turn, 0),
             ..Cursor::default()
         };
+        self.look();
     }
 
     /// The farthest that it may have come.
     #[inline]
     pub fn now(&self) -> u64 {
-        let farthest = self.places.iter().map(|place| place.at).max();
-        farthest.unwrap_or(self.least).max(self.least)
+        self.farthest
     }
 
     /// So far it has come for certain.
     #[inline]
     pub fn at_least(&self) -> u64 {
-        let nearest = self.places.iter().map(|place| place.at).min();
-        match nearest {
-            Some(nearest) if self.starts >= ALL_OLD => nearest.max(self.least),
-            _ => self.least,
-        }
+        self.nearest
     }
 
     /// Where this number was given out at the earliest, if that was just now.

@@ -68,9 +68,9 @@ impl Builder {
             taken.map(|(_, rule, info)| (rule.clone(), info.clone()))
         };
         RuleSet {
-            starts: Rules::new(of(Source::Start)),
-            files: Rules::new(of(Source::File)),
-            network: Rules::new(of(Source::Network)),
+            starts: Rules::new(of(Source::Start), None),
+            files: Rules::new(of(Source::File), None),
+            network: Rules::new(of(Source::Network), None),
             auditd: RecordRules::new(of(Source::Auditd).collect()),
         }
     }

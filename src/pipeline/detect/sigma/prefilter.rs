@@ -5,13 +5,15 @@
 //!
 //! Of each rule, clauses are derived from its compiled form: a clause is a set of words of which one must stand in
 //! its field, at its end, at its beginning or anywhere. A rule may match only where each of its clauses is met. What gives no clause:
-//! negation, patterns, numbers, networks, absence, keywords, and words that are not ASCII. So it may say yes where the
+//! negation, patterns, numbers, networks, absence, and words that are not ASCII. So it may say yes where the
 //! rule says no, and never the other way round; `tests/sigma.rs` and `tests.rs` hold it against the rules themselves.
+//! Keywords are words of no field: any text of the event may hold them.
 //!
 //! - A field that an event has not can meet no clause: no matcher that gives one is true of it.
 //! - A text that is not ASCII, a number and a list meet every clause of their field: folding of letters is left to the
 //!   engine.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -31,15 +33,22 @@ enum Place {
     Whole,
 }
 
+/// The field of keywords: all texts of an event.
+const ANY: &str = "";
+
 #[derive(Clone, Debug)]
 struct Word {
+    /// Or [`ANY`].
     field: String,
     text: String,
     place: Place,
 }
 
-/// One of these must be there.
+/// One of these must be there. Of none: it is never met.
 type Clause = Vec<Word>;
+
+/// A field, and what it is in each event that rules are asked about.
+pub type Known<'k> = Option<(&'k str, &'k str)>;
 
 /// Numbers of clauses that are met, as bits.
 type Met = SmallVec<[u64; 8]>;
@@ -63,9 +72,10 @@ pub struct Prefilter {
 }
 
 impl Prefilter {
-    pub fn new(rules: &[CompiledRule]) -> Prefilter {
+    pub fn new(rules: &[CompiledRule], known: Known<'_>) -> Prefilter {
         let (mut needs, mut words) = (Vec::<Box<[usize]>>::new(), Vec::new());
         let mut clauses = 0;
+        let clauses_of = |rule| clauses_of(rule, known);
         let mut all: Vec<Vec<Clause>> = rules.iter().map(clauses_of).collect();
         drop_spare_fields(&mut all);
         for of_rule in all {
@@ -100,6 +110,10 @@ impl Prefilter {
     pub fn candidates(&self, event: &dyn Event, mut each: impl FnMut(usize)) {
         let mut met: Met = smallvec![0; self.clauses.div_ceil(64)];
         for field in &self.fields {
+            if field.name == ANY {
+                field.mark_any(event, &mut met);
+                continue;
+            }
             match event.get_field(&field.name) {
                 Some(EventValue::Str(text)) if text.is_ascii() => field.mark(&text, &mut met),
                 Some(_) => field.mark_all(&mut met),
@@ -114,6 +128,18 @@ impl Prefilter {
             if needs.iter().all(is_met) {
                 each(rule);
             }
+        }
+    }
+}
+
+impl Word {
+    fn is_in(&self, text: &str) -> bool {
+        let (text, word) = (text.to_ascii_lowercase(), self.text.to_ascii_lowercase());
+        match self.place {
+            Place::Anywhere => text.contains(&word),
+            Place::First => text.starts_with(&word),
+            Place::Last => text.ends_with(&word),
+            Place::Whole => text == word,
         }
     }
 }
@@ -154,6 +180,17 @@ impl Field {
         }
     }
 
+    fn mark_any(&self, event: &dyn Event, met: &mut Met) {
+        let met = RefCell::new(met);
+        event.any_string_value(&|text| {
+            match text.is_ascii() {
+                true => self.mark(text, &mut met.borrow_mut()),
+                false => self.mark_all(&mut met.borrow_mut()),
+            }
+            false
+        });
+    }
+
     fn mark_all(&self, met: &mut Met) {
         for (_, clause) in &self.meets {
             met[clause / 64] |= 1 << (clause % 64);
@@ -181,16 +218,16 @@ fn drop_spare_fields(rules: &mut [Vec<Clause>]) {
     }
 }
 
-fn clauses_of(rule: &CompiledRule) -> Vec<Clause> {
+fn clauses_of(rule: &CompiledRule, known: Known<'_>) -> Vec<Clause> {
     let conditions = rule.conditions.iter();
-    any(conditions.map(|condition| condition_of(condition, rule)))
+    any(conditions.map(|condition| condition_of(condition, rule, known)))
 }
 
 /// The values of a field, in small letters, of which one must be there, whole; `None`: the rule asks for none of them
 /// in particular.
 pub fn values_of(rule: &CompiledRule, field: &str) -> Option<Vec<String>> {
     let is_of = |word: &Word| word.field == field && word.place == Place::Whole;
-    let clauses = clauses_of(rule);
+    let clauses = clauses_of(rule, None);
     let of_field = clauses.iter().find(|clause| clause.iter().all(is_of))?;
     let values = of_field.iter().map(|word| word.text.to_ascii_lowercase());
     Some(values.collect())
@@ -205,6 +242,10 @@ fn all(parts: impl Iterator<Item = Vec<Clause>>) -> Vec<Clause> {
 /// the longest words is taken, for it is met least.
 fn any(parts: impl Iterator<Item = Vec<Clause>>) -> Vec<Clause> {
     let mut parts: Vec<Vec<Clause>> = parts.collect();
+    let can_be = |part: &Vec<Clause>| part.iter().all(|clause| !clause.is_empty());
+    if parts.iter().any(can_be) {
+        parts.retain(can_be);
+    }
     if parts.len() == 1 {
         return parts.swap_remove(0);
     }
@@ -218,11 +259,12 @@ fn any(parts: impl Iterator<Item = Vec<Clause>>) -> Vec<Clause> {
     }
 }
 
-fn condition_of(condition: &ConditionExpr, rule: &CompiledRule) -> Vec<Clause> {
+fn condition_of(condition: &ConditionExpr, rule: &CompiledRule, known: Known<'_>) -> Vec<Clause> {
+    let detection = |of| detection(of, known);
     match condition {
         ConditionExpr::Identifier(name) => rule.detections.get(name).map_or(vec![], detection),
-        ConditionExpr::And(parts) => all(parts.iter().map(|part| condition_of(part, rule))),
-        ConditionExpr::Or(parts) => any(parts.iter().map(|part| condition_of(part, rule))),
+        ConditionExpr::And(parts) => all(parts.iter().map(|part| condition_of(part, rule, known))),
+        ConditionExpr::Or(parts) => any(parts.iter().map(|part| condition_of(part, rule, known))),
         ConditionExpr::Not(_) => Vec::new(),
         ConditionExpr::Selector {
             quantifier,
@@ -240,21 +282,30 @@ fn condition_of(condition: &ConditionExpr, rule: &CompiledRule) -> Vec<Clause> {
     }
 }
 
-fn detection(detection_: &CompiledDetection) -> Vec<Clause> {
+fn detection(detection_: &CompiledDetection, known: Known<'_>) -> Vec<Clause> {
+    let each = |part| detection(part, known);
     match detection_ {
-        CompiledDetection::AllOf(items) => all(items.iter().map(item)),
-        CompiledDetection::And(parts) => all(parts.iter().map(detection)),
-        CompiledDetection::AnyOf(parts) => any(parts.iter().map(detection)),
-        CompiledDetection::Keywords(_)
-        | CompiledDetection::ArrayMatch { .. }
-        | CompiledDetection::Conditional { .. } => Vec::new(),
+        CompiledDetection::AllOf(items) => all(items.iter().map(|of| item(of, known))),
+        CompiledDetection::And(parts) => all(parts.iter().map(each)),
+        CompiledDetection::AnyOf(parts) => any(parts.iter().map(each)),
+        CompiledDetection::Keywords(words) => matcher(words, ANY),
+        CompiledDetection::ArrayMatch { .. } | CompiledDetection::Conditional { .. } => Vec::new(),
     }
 }
 
-fn item(item: &CompiledDetectionItem) -> Vec<Clause> {
-    match &item.field {
-        Some(field) if item.exists.is_none() => matcher(&item.matcher, field),
-        _ => Vec::new(),
+fn item(item: &CompiledDetectionItem, known: Known<'_>) -> Vec<Clause> {
+    if item.exists.is_some() {
+        return Vec::new();
+    }
+    let field = item.field.as_deref().unwrap_or(ANY);
+    let clauses = matcher(&item.matcher, field);
+    let Some((_, value)) = known.filter(|(name, _)| *name == field) else {
+        return clauses;
+    };
+    let is_met = |clause: &Clause| clause.iter().any(|word| word.is_in(value));
+    match clauses.iter().all(is_met) {
+        true => Vec::new(),
+        false => vec![Clause::new()],
     }
 }
 

@@ -29,20 +29,20 @@ impl RecordRules {
             .iter()
             .map(|(rule, _)| prefilter::values_of(rule, "type"))
             .collect();
-        let with = |is_for: &dyn Fn(&Option<Vec<String>>) -> bool| {
+        let with = |is_for: &dyn Fn(&Option<Vec<String>>) -> bool, known| {
             let rules = all.iter().zip(&types).filter(|(_, types)| is_for(types));
-            Rules::new(rules.map(|(rule, _)| rule.clone()))
+            Rules::new(rules.map(|(rule, _)| rule.clone()), known)
         };
         let names: BTreeSet<&String> = types.iter().flatten().flatten().collect();
         let of_type = names.into_iter().map(|name| {
             let is_for = |types: &Option<Vec<String>>| {
                 types.as_ref().is_none_or(|types| types.contains(name))
             };
-            (name.as_str().into(), with(&is_for))
+            (name.as_str().into(), with(&is_for, Some(("type", name))))
         });
         RecordRules {
             of_type: of_type.collect(),
-            of_any: with(&Option::is_none),
+            of_any: with(&Option::is_none, None),
             rules: all.len(),
         }
     }

@@ -10,7 +10,7 @@ use rsigma_eval::{CompiledRule, EvaluationResult, Event, evaluate_rule};
 use crate::model::alert::{Behaviour, RuleInfo};
 
 use super::cut;
-use super::prefilter::Prefilter;
+use super::prefilter::{Known, Prefilter};
 
 /// Fields that matched, of one hit.
 const MOST_FIELDS: usize = 16;
@@ -24,10 +24,13 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub fn new(rules: impl Iterator<Item = (CompiledRule, Arc<RuleInfo>)>) -> Rules {
+    pub fn new(
+        rules: impl Iterator<Item = (CompiledRule, Arc<RuleInfo>)>,
+        known: Known<'_>,
+    ) -> Rules {
         let (compiled, told): (Vec<CompiledRule>, Vec<_>) = rules.unzip();
         Rules {
-            prefilter: Prefilter::new(&compiled),
+            prefilter: Prefilter::new(&compiled, known),
             compiled,
             told,
         }

@@ -1,5 +1,8 @@
 //! Rules against events: log sources, every modifier of the format, what is refused.
 
+use rsigma_eval::{CompiledRule, JsonEvent, compile_rule};
+use rsigma_parser::parse_sigma_yaml;
+
 use super::*;
 use crate::model::EventUid;
 use crate::model::Severity;
@@ -306,4 +309,52 @@ fn the_pack_is_taken_whole_and_tells_its_techniques() {
             );
         }
     }
+}
+
+/// Places of the rules that the engine is asked about.
+fn asked(rules: &[&str], known: prefilter::Known<'_>, event: &serde_json::Value) -> Vec<usize> {
+    let compiled: Vec<CompiledRule> = rules
+        .iter()
+        .flat_map(|detection| {
+            parse_sigma_yaml(&rule("service: auditd", detection))
+                .unwrap()
+                .rules
+        })
+        .map(|rule| compile_rule(&rule).unwrap())
+        .collect();
+    assert_eq!(compiled.len(), rules.len());
+    let mut asked = Vec::new();
+    let filter = prefilter::Prefilter::new(&compiled, known);
+    filter.candidates(&JsonEvent::borrow(event), |place| asked.push(place));
+    asked
+}
+
+#[test]
+fn a_rule_is_asked_only_where_one_of_its_words_stands() {
+    let rules = [
+        // Keywords may stand in any field, and each alone.
+        "    s:\n        type: EXECVE\n    keywords:\n        '|all':\n            - grep\n            - password\n    condition: s and keywords",
+        // Of two ways to match, one is for another type of record.
+        "    one:\n        type: SYSCALL\n        exe|endswith: /useradd\n    two:\n        type: ADD_USER\n    condition: 1 of one or two",
+        "    one:\n        type: EXECVE\n        a0: uname\n    two:\n        type: PATH\n        name: /etc/x\n    condition: one or two",
+        "    s:\n        type: PATH\n    condition: s",
+    ];
+    let known = Some(("type", "execve"));
+    let asked = |event: serde_json::Value| asked(&rules, known, &event);
+    assert_eq!(
+        asked(serde_json::json!({"type": "EXECVE", "a0": "ls", "a1": "-l"})),
+        [0usize; 0]
+    );
+    let both = serde_json::json!({"type": "EXECVE", "a0": "grep", "a1": "-i", "a2": "password"});
+    assert_eq!(asked(both), [0]);
+    assert_eq!(
+        asked(serde_json::json!({"type": "EXECVE", "a0": "grep", "a1": "x"})),
+        [0usize; 0]
+    );
+    assert_eq!(
+        asked(serde_json::json!({"type": "EXECVE", "a0": "uname"})),
+        [2]
+    );
+    let foreign = serde_json::json!({"type": "EXECVE", "a0": "Grüße"});
+    assert_eq!(asked(foreign), [0, 2], "the engine folds letters");
 }
