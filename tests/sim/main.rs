@@ -175,6 +175,15 @@ fn at_least_once_loses_no_event() {
     });
 }
 
+/// Lines that are written on twice are dead letters, and events are told all the same.
+#[test]
+fn rekeyed_at_least_once_loses_no_event() {
+    hold(0..20, |seed| Plan {
+        delivery: "at_least_once",
+        ..rekeying(seed, None)
+    });
+}
+
 #[test]
 fn sixty_four_workers() {
     hold(0..2, |seed| Plan {
