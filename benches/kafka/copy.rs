@@ -17,7 +17,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::clients;
 use crate::daemon::Place;
-use trailhound::config::{Delivery, Kafka};
+use trailhound::config::{Delivery, Kafka, Memory};
 use trailhound::runtime::client;
 use trailhound::runtime::port::Transactional;
 
@@ -67,14 +67,16 @@ impl Copy {
 }
 
 fn copy(kafka: &Kafka, from: &str, to: &str, stop: &AtomicBool) {
-    let consumer: BaseConsumer = client::consumer(kafka, Delivery::ExactlyOnce)
+    // As the daemon has it where nothing is written.
+    let memory = Memory::share_out(512 << 20, 1, &kafka.properties).expect("it holds");
+    let consumer: BaseConsumer = client::consumer(kafka, Delivery::ExactlyOnce, &memory)
         .create()
         .expect("a consumer");
     let name = Transactional {
         id: &kafka.group,
         batch_bytes: MIB,
     };
-    let producer: BaseProducer = client::transactional(kafka, name, INTERVAL)
+    let producer: BaseProducer = client::transactional(kafka, name, INTERVAL, &memory)
         .create()
         .expect("a producer");
     producer.init_transactions(PATIENCE).expect("a name");
