@@ -64,9 +64,9 @@ impl<K: Hash + Eq + Copy, V: Default> Map<K, V> for Slots<K, V> {
 
     fn insert(&mut self, key: K, value: V) -> Option<V> {
         let entries = &self.entries;
-        let hash_of = |at: &u32| self.hasher.hash_one(&entries[*at as usize].0);
+        let hash_of = |at: &u32| self.hasher.hash_one(entries[*at as usize].0);
         let is_it = |at: &u32| entries[*at as usize].0 == key;
-        let hash = self.hasher.hash_one(&key);
+        let hash = self.hasher.hash_one(key);
         match self.places.entry(hash, is_it, hash_of) {
             Entry::Occupied(place) => {
                 let at = *place.get() as usize;
