@@ -314,7 +314,13 @@ impl<P: Port> Worker<P> {
                  and is not told");
         }
         let lane = Lane::new(Arc::clone(&self.settings));
-        self.begin_at(found, lane)
+        let low = found.watermarks.0;
+        let (key, mut seat, from) = self.begin_at(found, lane);
+        if self.is_unkeyed(key.0) {
+            // Told also where nothing ever comes: who asks how far the input is written on shall not wait for it.
+            seat.next = Some(from.unwrap_or(low));
+        }
+        (key, seat, from)
     }
 
     fn begin_at(&self, found: Found, lane: Lane) -> Beginning {

@@ -25,7 +25,7 @@ use super::port::{
     ToCommit, Transactional, Written, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
-use super::{Shared, client, hearing};
+use super::{Shared, client, hearing, offsets};
 
 mod producer;
 
@@ -264,33 +264,31 @@ impl Reader for LiveReader {
     }
 
     async fn written_on(&self, topic: &str, most: Duration) -> Result<Vec<Written>, KafkaError> {
-        let metadata = self.all.fetch_metadata(Some(topic), most)?;
+        let known = self.all.fetch_metadata(Some(topic), most)?;
         let mut list = TopicPartitionList::new();
-        for partition in metadata
-            .topics()
-            .iter()
-            .flat_map(|topic| topic.partitions())
-        {
+        for partition in known.topics().iter().flat_map(|topic| topic.partitions()) {
             list.add_partition_offset(topic, partition.id(), Offset::End)?;
         }
         // A reader of what is committed would be told to ask again while a commit is under way.
         let committed = self.all.committed_offsets(list.clone(), most)?;
         let ends = self.committed.offsets_for_times(list, most)?;
-        let raw = |list: &TopicPartitionList, partition| match list
-            .find_partition(topic, partition)?
-            .offset()
-        {
+        let offset = |entry: &TopicPartitionListElem<'_>| match entry.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         };
         let all = ends.elements();
-        let all = all.iter().map(|entry| {
-            entry.error()?;
-            let partition = entry.partition();
+        let all = all.iter().map(|end| {
+            end.error()?;
+            let partition = end.partition();
+            let committed = committed.find_partition(topic, partition);
+            let committed = committed.and_then(|entry| {
+                let metadata = metadata(&entry).unwrap_or_default();
+                Some(offsets::progress(offset(&entry)?, &metadata))
+            });
             Ok(Written {
                 partition,
-                committed: raw(&committed, partition),
-                end: raw(&ends, partition).unwrap_or(0),
+                committed,
+                end: offset(end).unwrap_or(0),
             })
         });
         all.collect()

@@ -10,13 +10,27 @@
 //!    position first and committing it when what was handed over by then has arrived.
 //!
 //! Format of the commit's metadata: `trailhound/1 rebuild=OFFSET` where reading again has to begin
-//! before the committed offset; `trailhound/1 state` where the rest stands in the topic of the state; else
+//! before the committed offset; `trailhound/1 end=OFFSET` of an input that is written on, where only markers of
+//! transactions stand between the two; `trailhound/1 state` where the rest stands in the topic of the state; else
 //! `trailhound/1`.
 
 const VERSION: &str = "trailhound/1";
 
-/// Metadata of an offset behind which nothing is open.
-pub const NOTHING_OPEN: &str = VERSION;
+/// Metadata of an offset of an input that is written on, behind which nothing is open. `end`: up to there stands no
+/// record, only markers of transactions. It is believed for clocks alone: reading goes on at the offset.
+pub fn written_on(end: Option<i64>) -> String {
+    match end {
+        Some(end) => format!("{VERSION} end={end}"),
+        None => VERSION.to_owned(),
+    }
+}
+
+/// How far a group has come, by what it committed.
+pub fn progress(offset: i64, metadata: &str) -> i64 {
+    let end = metadata.strip_prefix(VERSION);
+    let end = end.and_then(|rest| rest.strip_prefix(" end=")?.parse().ok());
+    end.map_or(offset, |end: i64| end.max(offset))
+}
 
 /// Metadata of an offset that was committed together with the state of its lane.
 pub const STATE: &str = "trailhound/1 state";
@@ -63,7 +77,9 @@ impl Position {
 
 /// Why a commit's metadata was ignored.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not 'trailhound/1', 'trailhound/1 state' or 'trailhound/1 rebuild=OFFSET'")]
+#[error(
+    "'{0}' is not 'trailhound/1', 'trailhound/1 state', 'trailhound/1 end=OFFSET' or 'trailhound/1 rebuild=OFFSET'"
+)]
 pub struct BadMetadata(String);
 
 /// Reads the metadata of a commit. Empty metadata is that of another program or of a tool that set
@@ -74,8 +90,12 @@ pub fn parse_metadata(text: &str) -> Result<Beside, BadMetadata> {
         STATE => return Ok(Beside::State),
         _ => {}
     }
-    text.strip_prefix(VERSION)
-        .and_then(|rest| rest.strip_prefix(" rebuild="))
+    let rest = text.strip_prefix(VERSION);
+    let end = rest.and_then(|rest| rest.strip_prefix(" end="));
+    if end.is_some_and(|end| end.parse::<i64>().is_ok()) {
+        return Ok(Beside::Nothing);
+    }
+    rest.and_then(|rest| rest.strip_prefix(" rebuild="))
         .and_then(|number| number.parse().ok())
         .filter(|offset| *offset >= 0)
         .map(Beside::Rebuild)
@@ -135,6 +155,17 @@ pub fn start(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markers_behind_the_last_record_are_no_lag() {
+        for (end, progress_of) in [(None, 7), (Some(9), 9), (Some(3), 7)] {
+            let metadata = written_on(end);
+            assert_eq!(progress(7, &metadata), progress_of);
+            assert_eq!(parse_metadata(&metadata), Ok(Beside::Nothing));
+        }
+        assert_eq!(progress(7, "somebody else's end=9"), 7);
+        assert!(parse_metadata("trailhound/1 end=x").is_err());
+    }
 
     #[test]
     fn an_open_event_holds_the_offset() {

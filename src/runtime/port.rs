@@ -96,7 +96,7 @@ pub struct StateRecord {
 #[derive(Clone, Copy, Debug)]
 pub struct Written {
     pub partition: i32,
-    /// What the group has committed.
+    /// What the group has committed, or the end that it says it has read to.
     pub committed: Option<i64>,
     /// The offset after the last record that counts.
     pub end: i64,

@@ -41,6 +41,8 @@ pub struct Seat {
     pub is_rekeyed: bool,
     /// Wall time at which something was read last.
     read_at: i64,
+    /// The end that an input that is written on was read to.
+    end: Option<i64>,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,
     start: Start,
@@ -77,6 +79,7 @@ impl Seat {
             changed: false,
             is_rekeyed: false,
             read_at: i64::MIN,
+            end: None,
             stale: Vec::new(),
             start,
             goal: high,
@@ -128,16 +131,24 @@ impl Seat {
             .is_ok_and(|quiet| quiet >= grace.as_millis())
     }
 
-    /// An input that is written on was read to its end: what it commits is that end, also where markers of transactions
-    /// stand behind the last record, or there was none.
+    /// An input that is written on was read to its end, by the client's statistics, which are of a moment ago: nothing that
+    /// was not read may depend on them. Its end is committed beside the offset, also where that is nothing new.
     pub fn passed(&mut self, stats: &Statistics) {
         let topic = stats.topics.get(&*self.topic);
         let partition = topic.and_then(|topic| topic.partitions.get(&self.partition));
         let end = partition.map(|partition| partition.eof_offset);
-        if let Some(end) = end.filter(|end| self.next.unwrap_or(-1) < *end) {
-            self.next = Some(end);
+        let is_new = end.is_some_and(|end| self.end < Some(end));
+        if is_new && self.next.is_some() {
+            self.end = end;
             self.changed = true;
         }
+    }
+
+    /// Of an input that is written on: where its reading goes on, and the end that it was read to, where that is
+    /// further.
+    pub fn written_on(&self) -> Option<(i64, Option<i64>)> {
+        let next = self.next?;
+        Some((next, self.end.filter(|end| *end > next)))
     }
 
     /// All of it was read, and just now the leader said so.

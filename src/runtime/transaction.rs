@@ -121,9 +121,9 @@ impl<P: Port> Worker<P> {
 
     /// Of an input that is written on nothing stays open.
     fn written_on(&self, key: Key) -> Option<ToCommit> {
-        let offset = self.seats.get(&key)?.next?;
+        let (offset, end) = self.seats.get(&key)?.written_on()?;
         let partition = self.named(key);
-        let metadata = offsets::NOTHING_OPEN.into();
+        let metadata = offsets::written_on(end).into();
         Some(ToCommit {
             partition,
             offset,
