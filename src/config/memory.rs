@@ -69,15 +69,18 @@ impl Memory {
             written(PRODUCER, 1),
         ];
         let rest = bytes.saturating_sub(PROGRAM);
-        let of_one = queues(fixed, USUAL);
+        // No more than half of the rest, and what the lanes cannot do without.
+        let most = (rest / 2).min(rest.saturating_sub((LEAST_LANES / RECKONED.0 + 1) * RECKONED.1));
+        let as_written = queues(fixed, [0; 3]);
+        let others = queues(fixed, USUAL) - as_written;
         // Thousandths of the usual.
-        let scale = match rest / 2 / workers {
-            half if half >= of_one => 1000,
-            half => half * 1000 / of_one,
+        let scale = match (most / workers).saturating_sub(as_written) {
+            room if room >= others => 1000,
+            room => room * 1000 / others,
         };
         let scaled: [u64; 3] = std::array::from_fn(|i| (USUAL[i] * scale / 1000).max(LEAST[i]));
         let needed = workers.saturating_mul(queues(fixed, LEAST));
-        let needed = needed.saturating_add(PROGRAM + LEAST_LANES * RECKONED.1 / RECKONED.0);
+        let needed = needed.saturating_add(PROGRAM + (LEAST_LANES / RECKONED.0 + 1) * RECKONED.1);
         let taken = workers.saturating_mul(queues(fixed, scaled));
         let lanes = rest.saturating_sub(taken) / RECKONED.1 * RECKONED.0;
         if bytes < needed || lanes < LEAST_LANES {
@@ -178,7 +181,26 @@ mod tests {
             "895MiB or more for the program, the queues of 4 workers with 'queued.max.messages.kbytes', \
              'fetch.max.bytes' as written in 'kafka.properties', and the lanes"
         );
-        assert!(shared_out(895, 4, &[(CONSUMER, "131072"), (FETCH, "1048577")]).is_ok());
         assert!(shared_out(512, 1, &[(PRODUCER, "99999999999999999")]).is_err());
+    }
+
+    /// What is expected is enough, and less is not.
+    #[test]
+    fn what_is_expected_is_taken() {
+        let written: [&[(&str, &str)]; 4] = [
+            &[],
+            &[(CONSUMER, "131072")],
+            &[(CONSUMER, "131072"), (FETCH, "1048577")],
+            &[(PRODUCER, "1024")],
+        ];
+        for written in written {
+            for workers in [1, 2, 4, 9, 256] {
+                let why = shared_out(1, workers, written).unwrap_err();
+                let (mib, _) = why.split_once("MiB").unwrap();
+                let mib: u64 = mib.parse().unwrap();
+                assert!(shared_out(mib, workers, written).is_ok(), "{why}");
+                assert!(shared_out(mib - 1, workers, written).is_err(), "{why}");
+            }
+        }
     }
 }

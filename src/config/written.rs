@@ -215,7 +215,7 @@ written! {
     /// Bounds: `memory` of the process, the others of one lane (the state of one input partition). When one is
     /// reached the oldest event goes out incomplete, or what is known of a host is let go, and is counted.
     "limits" ("limits.") limits: Limits {
-        /// What the process may take, from 64 MiB on: 40 MiB for the program itself; the queues of its Kafka clients, up to
+        /// What the process may take, 59 MiB or more: 40 MiB for the program itself; the queues of its Kafka clients, up to
         /// 64 MiB for each worker and less where that would be more than half of the rest; and what is left, for
         /// open events and the state of hosts, shared out evenly to its lanes as they come and go. Indicators and rules come
         /// on top: 64 bytes for an indicator. Settings of queues in `[kafka.properties]` count as they are written.
