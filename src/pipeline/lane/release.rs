@@ -245,7 +245,7 @@ impl Desk {
         if let Some(start) = normalise::process(event, cut, &host.name, bump) {
             let choice = choose(Kind::Process, host);
             let since = host.sessions.pids_of(start.session);
-            let same = host.processes.comes(&start, since);
+            let coming = host.processes.comes(&start, since);
             let line = start.command_line();
             let new_pattern = self.new_pattern(&start, &line, &mut host.patterns, settings, bump);
             let mut process = start;
@@ -257,8 +257,7 @@ impl Desk {
             self.process(&process, &choice, host, teller);
             let most = settings.limits.processes_per_host;
             let texts = &mut self.texts;
-            host.processes
-                .start(&start, &line, since, same, most, texts);
+            host.processes.start(&start, &line, coming, most, texts);
             self.judge(host, event.first_offset, teller);
             return;
         }

@@ -141,6 +141,36 @@ impl Cursor {
     }
 
     fn take(&mut self, pid: u32, is_first: bool) {
+        if !self.goes_on(pid, is_first) {
+            self.weigh(pid, is_first);
+        }
+    }
+
+    /// The usual, made short: a number ahead of all places, and not far from any. False: it is not so.
+    fn goes_on(&mut self, pid: u32, is_first: bool) -> bool {
+        let turn = turn_of(self.farthest);
+        let is_ahead = turn == turn_of(self.nearest)
+            && pid > self.farthest as u32
+            && pid - (self.nearest as u32) < FAR;
+        if !is_ahead || self.starts < ALL_OLD || self.places.len() >= MOST_PLACES {
+            return false;
+        }
+        let at = position(turn, pid);
+        let mut old = 0;
+        if is_first {
+            self.places.iter_mut().for_each(|place| place.old += 1);
+            self.places.retain(|place| place.old < ALL_OLD);
+        } else {
+            old = self.places.iter().map(|place| place.old).min().unwrap_or(0);
+        }
+        self.places.push(Place { at, old });
+        self.farthest = at;
+        let nearest = self.places.iter().map(|place| place.at).min();
+        self.nearest = nearest.unwrap_or(at);
+        true
+    }
+
+    fn weigh(&mut self, pid: u32, is_first: bool) {
         let mut new: Option<Place> = None;
         let older = u8::from(is_first);
         for place in &mut self.places {
@@ -213,7 +243,7 @@ impl Cursor {
     fn check(&mut self, pid: u32) {
         if self.places.is_empty() || self.places.len() > MOST_PLACES {
             self.forget();
-            self.take(pid, true);
+            self.weigh(pid, true);
         }
         self.look();
     }

@@ -102,6 +102,15 @@ struct Began {
     born: u64,
 }
 
+/// What a program start says of its process before it is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Coming {
+    /// It is the process known by its number. False: it is another, or that is not certain.
+    same: bool,
+    /// From where on it can have got its number; 0: not known.
+    born: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processes {
     pub nodes: Tracked<u32, Node, Slots<u32, Node>>,
@@ -115,11 +124,11 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// A program starts in this process. False: it is another process than the one known by its number, or that is
-    /// not certain. `since`: where numbers were when its session began, 0 where that is not known.
-    pub fn comes(&mut self, process: &Process<'_>, since: u64) -> bool {
+    /// A program starts in this process. `since`: where numbers were when its session began, 0 where that is not
+    /// known.
+    pub fn comes(&mut self, process: &Process<'_>, since: u64) -> Coming {
         let Some(pid) = process.pid else {
-            return false;
+            return Coming::default();
         };
         let session = process.session.unwrap_or(UNSET);
         let known = self.nodes.get(&pid);
@@ -128,7 +137,7 @@ impl Processes {
         match known {
             Some(node) if Some(node.ppid) == process.ppid => {
                 if self.cursor.is_still(pid, node.alive) {
-                    return true;
+                    return Coming { same: true, born };
                 }
                 self.cursor.may_see(pid);
             }
@@ -137,7 +146,7 @@ impl Processes {
             _ => self.cursor.see(pid),
         }
         self.cursor.has_come_to(born);
-        false
+        Coming { same: false, born }
     }
 
     /// The parent, its parent, and so on, as far as they are certain.
@@ -165,13 +174,12 @@ impl Processes {
         }
     }
 
-    /// A program has started, with this command line. `since` as for [`Processes::comes`], and `same` what that said.
+    /// A program has started, with this command line. `coming`: what [`Processes::comes`] said.
     pub fn start(
         &mut self,
         process: &Process<'_>,
         line: &[u8],
-        since: u64,
-        same: bool,
+        coming: Coming,
         most: usize,
         texts: &mut Texts,
     ) {
@@ -183,11 +191,12 @@ impl Processes {
             return;
         };
         let session = process.session.unwrap_or(UNSET);
-        let born = self.born(pid, process.ppid, since);
         let parent = self.touch_parent(process.ppid, session);
         let line = Some(line).filter(|_| !process.argv.is_empty());
         let image = Image::of_start(exe, line, process.stamp.time, texts);
-        if same && let Some(mut node) = self.nodes.get_mut(&pid) {
+        if coming.same
+            && let Some(mut node) = self.nodes.get_mut(&pid)
+        {
             // It replaced itself.
             node.image = image;
             node.alive = node.alive.max(self.cursor.at_least());
@@ -196,7 +205,7 @@ impl Processes {
         let began = Began {
             ppid: process.ppid,
             parent,
-            born,
+            born: coming.born,
         };
         self.insert(pid, began, session, image, most);
     }

@@ -57,7 +57,7 @@ fn since(
         argv: &argv,
     };
     let process = process(&told);
-    let same = all.comes(&process, since);
+    let coming = all.comes(&process, since);
     let bump = Bump::new();
     let shown = all.ancestors(process.ppid, process.session, &bump);
     let shown = shown.iter().map(|a| {
@@ -67,7 +67,7 @@ fn since(
     let shown = shown.collect();
     let texts = &mut Texts::default();
     let line = process.command_line();
-    all.start(&process, &line, since, same, MOST, texts);
+    all.start(&process, &line, coming, MOST, texts);
     shown
 }
 
