@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
 use crate::daemon::Place;
 use crate::generate::{Line, Shape, traffic};
+use crate::reader;
 
 const LINES_A_SECOND: usize = 10_000;
 const LINES_OF_EVENT: usize = 5;
@@ -86,21 +85,7 @@ fn feed(place: &Place, lines: &[Line], sent: &Sent) {
 }
 
 fn read(servers: &str, topic: &str, sent: &Sent, stop: &AtomicBool) -> Vec<Duration> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "latency-reader")
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        // A broker that waits for more does not look at what was committed meanwhile.
-        .set("fetch.wait.max.ms", "5")
-        .create()
-        .expect("a consumer");
-    let mut list = TopicPartitionList::new();
-    for partition in 0..4 {
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .expect("an offset");
-    }
-    consumer.assign(&list).expect("assigned");
+    let consumer = reader::of(servers, topic);
     let mut all = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(5)) else {

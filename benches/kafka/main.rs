@@ -36,6 +36,7 @@ mod recording;
 mod copy;
 mod lanes;
 mod latency;
+mod reader;
 mod restore;
 mod story;
 mod throughput;

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::Message;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use trailhound::model::{Input, Kind, OutputKind, Outputs, Settings, Source, Timestamp};
 use trailhound::pipeline::intel::IntelSet;
@@ -21,6 +20,7 @@ use trailhound::runtime::rules;
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
 use crate::daemon::Place;
+use crate::reader;
 use crate::recording::{self, Host};
 
 /// Lines before these are fed at once.
@@ -180,7 +180,7 @@ fn through_kafka(
     clients::make_topics(&place.servers, &[&topic], 4, &[]);
     let daemon = place.start("daemon", "[rules]\npack = true\n");
     daemon.wait_ready();
-    let reader = reader(&place.servers, &topic);
+    let reader = reader::of(&place.servers, &topic);
     let sent = std::thread::scope(|scope| {
         let feeding = scope.spawn(|| feed(&place, hosts, told));
         let seen = read(&reader, &feeding);
@@ -223,25 +223,6 @@ fn feed(place: &Place, hosts: &[Host], told: &[Vec<Told>]) -> BTreeMap<String, I
     feeder.flush();
     std::thread::sleep(AFTERWARDS);
     sent
-}
-
-fn reader(servers: &str, topic: &str) -> BaseConsumer {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "story-reader")
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        // A broker that waits for more does not look at what was committed meanwhile.
-        .set("fetch.wait.max.ms", "5")
-        .create()
-        .expect("a consumer");
-    let mut list = TopicPartitionList::new();
-    for partition in 0..4 {
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .expect("an offset");
-    }
-    consumer.assign(&list).expect("assigned");
-    consumer
 }
 
 fn read<T>(

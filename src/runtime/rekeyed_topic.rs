@@ -15,7 +15,7 @@ use crate::config::Config;
 /// Settings that are taken over from the input when the topic is made.
 const AS_THE_INPUT: [&str; 2] = ["retention.ms", "retention.bytes"];
 /// What fits into the input compressed may be larger as it is.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: &str = "16777216";
 
 /// The topic and its input; none where the producers key.
 fn pair(config: &Config) -> Option<(&str, &str)> {
@@ -44,7 +44,7 @@ pub fn new<'n>(config: &Config, report: &'n Report, name: &'n str) -> NewTopic<'
     let topic = NewTopic::new(name, partitions(config, report), replication)
         .set("cleanup.policy", "delete")
         .set("message.timestamp.type", "CreateTime")
-        .set("max.message.bytes", "16777216");
+        .set("max.message.bytes", MOST_BYTES);
     let input = pair(config).and_then(|(_, input)| report.settings.get(input));
     let Some(input) = input else {
         return topic;
