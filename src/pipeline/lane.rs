@@ -16,6 +16,7 @@
 mod alerts;
 mod carriers;
 mod choice;
+mod desk;
 mod directory;
 mod hosts;
 mod judge;
@@ -38,9 +39,9 @@ use crate::pipeline::envelope::{Line, Opener};
 use crate::pipeline::flow::FlowReader;
 use crate::pipeline::intel::IntelSet;
 
+use desk::Desk;
 use hosts::{Hosts, Pushed};
 pub use rarity::PatternCounts;
-use release::Desk;
 use saved::Log;
 pub use saved::{Bookmark, RestoreError, bookmark};
 use trace::{Step, Trace};

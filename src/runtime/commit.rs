@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::error::WorkerError;
 use super::offsets::Position;
 use super::port::{Consumer, Port, ToCommit};
 use super::sink::Mark;
-use super::worker::{Key, Worker, WorkerError};
+use super::worker::{Key, Worker};
 
 /// Positions on their way to the brokers.
 #[derive(Default)]

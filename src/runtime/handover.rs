@@ -18,11 +18,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use super::client;
+use super::error::WorkerError;
 use super::offsets::{self, Beside};
 use super::port::{Committed, Consumer, Decision, Named, Port, ReadFrom};
 use super::restore::{Pairs, Reading, StateReader, States};
 use super::seat::Seat;
-use super::worker::{Key, Worker, WorkerError};
+use super::worker::{Key, Worker};
 use crate::config::Delivery;
 use crate::model::Source;
 use crate::pipeline::lane::{self, Lane};

@@ -1,7 +1,7 @@
 //! The daemon: Kafka, files, HTTP, signals and threads around the pure pipeline.
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
-//! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`seat`]
+//! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`observe`] and [`error`], [`seat`]
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane; where producers do not key, [`rekey`] with [`abreast`] before
@@ -18,6 +18,7 @@ pub mod client;
 mod clock;
 mod commit;
 mod eof;
+mod error;
 mod handover;
 mod hearing;
 mod homes;
@@ -25,6 +26,7 @@ mod http;
 mod intel;
 mod ledger;
 mod live;
+mod observe;
 mod offsets;
 pub mod port;
 mod rebalance;
@@ -61,10 +63,10 @@ use crate::telemetry::Metrics;
 use live::Live;
 use port::{Port, finish};
 
+pub use error::WorkerError;
 pub use ledger::Ledger;
 pub use shutdown::Stop;
 pub use topics::check_topics;
-pub use worker::WorkerError;
 
 /// One try to reach the brokers at start.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::abreast::Abreast;
+use super::error::WorkerError;
 use super::port::{Port, Producer};
 use super::sink::{Origin, Parcel, Refusal, Sink};
-use super::worker::{Key, Worker, WorkerError};
+use super::worker::{Key, Worker};
 use crate::config::Config;
 use crate::model::output::Output;
 use crate::model::{Input, OutputKind, Reject, Source};

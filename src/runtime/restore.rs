@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Shared;
+use super::error::WorkerError;
 use super::port::{Isolation, Named, Port, Reader, StateRecord};
-use super::worker::{Key, WorkerError};
+use super::worker::Key;
 use crate::pipeline::lane;
 
 /// Longest wait for one answer of the brokers.

@@ -15,10 +15,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::error::WorkerError;
 use super::offsets;
 use super::port::{Consumer, Named, Port, ReadFrom, ToCommit};
 use super::sink::{Refusal, SinkError};
-use super::worker::{Key, Worker, WorkerError};
+use super::worker::{Key, Worker};
 use crate::pipeline::lane::Bookmark;
 
 /// Bytes of outputs after which a transaction is ended before its time.

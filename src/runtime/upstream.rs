@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::error::WorkerError;
 use super::port::{Port, Reader, Written};
-use super::worker::WorkerError;
 use super::{Shared, lock};
 
 const ASK: Duration = Duration::from_secs(5);

@@ -24,13 +24,14 @@ use rdkafka::message::{Headers, Message, OwnedMessage};
 use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
+use super::error::WorkerError;
 use super::handover::Doubts;
 use super::port::{Consumer, Decision, Named, Port};
 use super::rekey::Rekey;
 use super::restore::Reading;
 use super::room::LetGo;
 use super::seat::Seat;
-use super::sink::{Origin, Refusal, Sink, SinkError};
+use super::sink::{Origin, Refusal, Sink};
 use super::upstream::{self, Upstream};
 use super::view::AlertView;
 use crate::config::{Config, Delivery};
@@ -38,7 +39,6 @@ use crate::model::envelope::Form;
 use crate::model::output::Output;
 use crate::model::{Input, Kind, OutputKind, Outputs, Settings, Source};
 use crate::pipeline::intel::IntelSet;
-use crate::pipeline::lane::RestoreError;
 
 /// Records read between two looks at deliveries, commits and rebalances.
 const BATCH: usize = 512;
@@ -51,53 +51,6 @@ const SHORT_WAIT: Duration = Duration::from_millis(500);
 /// One try to have the producer's name.
 const CONNECT: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_secs(10);
-const VIEW_EVERY: Duration = Duration::from_millis(500);
-
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    #[error("Kafka: {0}")]
-    Kafka(#[from] KafkaError),
-    #[error("starting a thread: {0}")]
-    Thread(#[from] std::io::Error),
-    #[error("stopped while the brokers took no outputs; what was not committed is read again")]
-    Interrupted,
-    #[error(
-        "the brokers do not let this producer have transactions: {0}. It needs a rule of access to transactional \
-         ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
-    )]
-    NoTransactions(String),
-    #[error(
-        "the topic of the state lacks a partition that its input has: {0}. \
-         `trailhound check-config FILE --connect` says which, and what to do"
-    )]
-    NoState(KafkaError),
-    #[error(
-        "the state in topic '{topic}', partition {partition}: {source}. {}",
-        STATE_WAY_OUT
-    )]
-    State {
-        topic: Arc<str>,
-        partition: i32,
-        source: RestoreError,
-    },
-}
-
-const STATE_WAY_OUT: &str = "Start the release that wrote it; or, to go on without what was open and \
-    remembered, stop all daemons of the group, delete the topic, and make it anew";
-
-impl WorkerError {
-    /// The transaction is to be aborted, and the lanes begin again.
-    pub(super) fn is_abortable(&self) -> bool {
-        matches!(self, WorkerError::Sink(SinkError::Aborted { .. }))
-    }
-
-    /// This worker can do no more, and another may begin in its place.
-    pub(super) fn is_of_this_worker_alone(&self) -> bool {
-        matches!(self, WorkerError::Sink(SinkError::Unusable { .. }))
-    }
-}
 
 /// Topic (its place in `Worker::topics`) and partition.
 pub(super) type Key = (usize, i32);
@@ -119,8 +72,8 @@ pub struct Worker<P: Port> {
     upstream: Option<Arc<Upstream>>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
-    last_view: Instant,
-    brokers_away: bool,
+    pub(super) last_view: Instant,
+    pub(super) brokers_away: bool,
     /// What could not be carried out yet: next time again.
     pub(super) postponed: Option<Decision>,
     /// State of lanes that are being taken up.
@@ -128,7 +81,7 @@ pub struct Worker<P: Port> {
     /// Since when a topic of the state lacks a partition that the input has.
     pub(super) no_state_since: Option<Instant>,
     pub(super) doubts: Doubts,
-    let_go: LetGo,
+    pub(super) let_go: LetGo,
     /// Read while the consumer was being stopped.
     pub(super) strays: VecDeque<OwnedMessage>,
 }
@@ -489,59 +442,6 @@ impl<P: Port> Worker<P> {
             self.let_go.add(seat.count(&self.shared.metrics));
         }
         self.hand_to_sink(key).await
-    }
-
-    /// Metrics and the live view.
-    fn observe(&mut self) {
-        let wall = self.port.wall_ms();
-        if let Some(stats) = self.consumer.statistics() {
-            let mut queued = (0, 0);
-            for (key, seat) in &mut self.seats {
-                if let Some(at_end) = seat.statistics(&stats, wall) {
-                    self.ends.settle(key.0, key.1, at_end);
-                    if at_end {
-                        seat.caught_up();
-                        let rekey = self.rekey.as_ref();
-                        let is_all_written = rekey.is_some_and(|rekey| rekey.has_written_all(*key));
-                        if is_all_written && self.strays.is_empty() {
-                            seat.passed(&stats);
-                        }
-                    }
-                }
-            }
-            for partition in stats
-                .topics
-                .values()
-                .flat_map(|topic| topic.partitions.values())
-            {
-                queued.0 += partition.fetchq_cnt;
-                queued.1 += i64::try_from(partition.fetchq_size).unwrap_or(i64::MAX);
-            }
-            let worker = self.id.to_string();
-            let metrics = &self.shared.metrics;
-            metrics
-                .consumer_queue_messages
-                .with_label_values(&[&worker])
-                .set(queued.0);
-            metrics
-                .consumer_queue_bytes
-                .with_label_values(&[&worker])
-                .set(queued.1);
-            let up = stats.brokers.values().any(|broker| broker.state == "UP");
-            if up && std::mem::replace(&mut self.brokers_away, false) {
-                tracing::info!(worker = self.id, "the brokers are back");
-            }
-        }
-        if self.since(self.last_view) >= VIEW_EVERY {
-            self.last_view = self.port.now();
-            let share = self.shared.room.share();
-            self.let_go.tell(self.id, share, self.last_view);
-            for seat in self.seats.values_mut() {
-                seat.gauge(&self.shared.metrics, wall);
-                let name = (seat.topic.to_string(), seat.partition);
-                self.shared.view.partitions.insert(name, seat.view(self.id));
-            }
-        }
     }
 }
 

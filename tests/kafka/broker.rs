@@ -15,13 +15,23 @@ use tempfile::TempDir;
 const VERSION: &str = "4.1.1";
 const LOGGER: &str = "1.7.36";
 
-/// A listener beside the plain one.
+/// Listeners beside the plain one; who makes them gives where they are.
 pub trait Door {
-    /// The settings of the broker with it.
+    /// The settings of the broker with them.
     fn settings(&self, plain: &str) -> String;
 
     /// What the storage is formatted with beside.
-    fn format(&self) -> Vec<String>;
+    fn format(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+struct NoDoor;
+
+impl Door for NoDoor {
+    fn settings(&self, plain: &str) -> String {
+        plain.to_owned()
+    }
 }
 
 /// One node, which is broker and controller.
@@ -39,40 +49,23 @@ impl Broker {
     /// # Errors
     /// Why there is no broker: what is missing, or the end of its log.
     pub fn start() -> Result<Broker, String> {
-        let mut cluster = Broker::start_cluster(1)?;
+        let mut cluster = Broker::start_cluster::<NoDoor>(&[NoDoor])?;
         cluster.pop().ok_or_else(|| "no broker".to_owned())
     }
 
-    /// With another door beside the plain one; who makes it gives where that is.
+    /// A node for each door. Records are kept once by each node, and half of these suffice.
     ///
     /// # Errors
     /// As [`Broker::start`].
-    pub fn start_with_door(door: &dyn Door) -> Result<Broker, String> {
+    pub fn start_cluster<D: Door>(doors: &[D]) -> Result<Vec<Broker>, String> {
         let jars = fetch()?;
-        let mut broker = Broker::make(&jars, 0, &[(free_port(), free_port())])?;
-        let file = broker.path("server.properties");
-        let properties = fs::read_to_string(&file).map_err(|error| error.to_string())?;
-        fs::write(&file, door.settings(&properties)).map_err(|error| error.to_string())?;
-        broker.format(&door.format())?;
-        broker.spawn()?;
-        broker.wait_until_started()?;
-        Ok(broker)
-    }
-
-    /// Where records are kept three times, two suffice.
-    ///
-    /// # Errors
-    /// As [`Broker::start`].
-    pub fn start_cluster(nodes: usize) -> Result<Vec<Broker>, String> {
-        let jars = fetch()?;
-        let ports: Vec<_> = (0..nodes).map(|_| (free_port(), free_port())).collect();
-        let all = 0..nodes;
-        let mut cluster = all
-            .map(|node| Broker::make(&jars, node, &ports))
-            .collect::<Result<Vec<_>, _>>()?;
-        for broker in &mut cluster {
-            broker.format(&[])?;
+        let ports: Vec<_> = doors.iter().map(|_| (free_port(), free_port())).collect();
+        let mut cluster = Vec::new();
+        for (node, door) in doors.iter().enumerate() {
+            let mut broker = Broker::make(&jars, node, &ports, door)?;
+            broker.format(&door.format())?;
             broker.spawn()?;
+            cluster.push(broker);
         }
         // None is ready before most of them are there.
         for broker in &cluster {
@@ -81,7 +74,12 @@ impl Broker {
         Ok(cluster)
     }
 
-    fn make(jars: &Path, node: usize, ports: &[(u16, u16)]) -> Result<Broker, String> {
+    fn make(
+        jars: &Path,
+        node: usize,
+        ports: &[(u16, u16)],
+        door: &impl Door,
+    ) -> Result<Broker, String> {
         let folder = tempfile::Builder::new()
             .prefix("trailhound-kafka-")
             .tempdir()
@@ -112,6 +110,7 @@ impl Broker {
              group.consumer.heartbeat.interval.ms=1000\ngroup.consumer.min.heartbeat.interval.ms=1000\n\
              log.cleaner.dedupe.buffer.size=16777216\n"
         );
+        let properties = door.settings(&properties);
         fs::write(folder.path().join("server.properties"), properties)
             .map_err(|error| error.to_string())?;
         Ok(Broker {

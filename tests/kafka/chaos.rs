@@ -1,5 +1,6 @@
-//! Chaos: daemons and brokers are killed, stopped and started in random order under load, and a read-committed
-//! reader still finds exactly what `replay` prints. Three brokers keep each record three times, and two suffice.
+//! Chaos: daemons and brokers are killed, stopped and started, and the network between them stalls and is cut, in
+//! random order under load, and a read-committed reader still finds exactly what `replay` prints. Three brokers keep
+//! each record three times, and two suffice.
 //!
 //! Place in the flow: the top, beside exactly.rs. `./test` runs a few rounds; TRAILHOUND_ROUNDS=30 runs as
 //! many as one likes. The order comes from a seed that is printed; TRAILHOUND_SEED=N takes it again, though
@@ -17,6 +18,7 @@ use crate::cases::feed;
 use crate::clients;
 use crate::daemon::{Daemon, KINDS, Place};
 use crate::exactly::compare;
+use crate::network::Network;
 use crate::numbers::Numbers;
 use crate::recording;
 
@@ -33,9 +35,11 @@ enum Fault {
     AddDaemon,
     KillBroker,
     FreezeBroker,
+    StallNetwork,
+    CutNetwork,
 }
 
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 11] = [
     Fault::KillDaemon,
     Fault::KillDaemon,
     Fault::KillDaemon,
@@ -44,6 +48,9 @@ const FAULTS: [Fault; 8] = [
     Fault::AddDaemon,
     Fault::KillBroker,
     Fault::FreezeBroker,
+    Fault::StallNetwork,
+    Fault::StallNetwork,
+    Fault::CutNetwork,
 ];
 
 fn from_environment(name: &str) -> Option<u64> {
@@ -52,7 +59,9 @@ fn from_environment(name: &str) -> Option<u64> {
 
 struct Daemons<'p> {
     place: &'p Place,
-    all: Vec<Daemon>,
+    network: &'p Network,
+    /// Each with the number of its ways through the network.
+    all: Vec<(Daemon, usize)>,
     started: usize,
 }
 
@@ -60,13 +69,21 @@ impl Daemons<'_> {
     fn add(&mut self) {
         self.started += 1;
         let name = format!("d{}", self.started);
-        self.all.push(self.place.start(&name, ""));
+        let is_free = |way: &usize| self.all.iter().all(|(_, taken)| taken != way);
+        let way = (0..MOST_DAEMONS).find(is_free).expect("a free way");
+        let servers = self.network.servers(way);
+        let daemon = self.place.start_by(&servers, &name, "");
+        self.all.push((daemon, way));
+    }
+
+    fn any(&self, numbers: &mut Numbers) -> usize {
+        numbers.below(self.all.len() as u64) as usize
     }
 
     /// Any one, taken out.
     fn take(&mut self, numbers: &mut Numbers) -> Daemon {
-        let which = numbers.below(self.all.len() as u64) as usize;
-        self.all.swap_remove(which)
+        let which = self.any(numbers);
+        self.all.swap_remove(which).0
     }
 }
 
@@ -76,13 +93,16 @@ pub fn rounds() {
     let seed = from_environment("TRAILHOUND_SEED").unwrap_or(now.map_or(1, |now| now.as_secs()));
     println!("  {rounds} rounds, {BROKERS} brokers, TRAILHOUND_SEED={seed}");
     let mut numbers = Numbers::new(seed);
-    let mut brokers = Broker::start_cluster(BROKERS).expect("brokers");
+    let network = Network::new(MOST_DAEMONS, BROKERS);
+    let doors: Vec<_> = (0..BROKERS).map(|broker| network.doors(broker)).collect();
+    let mut brokers = Broker::start_cluster(&doors).expect("brokers");
     let place = Place::exactly_once(&brokers[0], "chaos");
-    let hosts = recording::hosts(3 + 2 * rounds as usize);
+    let hosts = recording::hosts(3 + 3 * rounds as usize);
     let expected = recording::expected(&hosts, place.folder.path());
     let feeding = feed(&place, hosts, Some(PACE));
     let mut daemons = Daemons {
         place: &place,
+        network: &network,
         all: Vec::new(),
         started: 0,
     };
@@ -99,7 +119,11 @@ pub fn rounds() {
             daemons.add();
         }
         let silence = watch.silence(|| feeding.is_finished());
-        silences.entry(fault).or_default().add(silence);
+        let silences = silences.entry(fault).or_default();
+        match feeding.is_finished() {
+            true => silences.unloaded += 1,
+            false => silences.add(silence),
+        }
     }
     for (fault, silences) in &silences {
         println!("  {fault:?}: {silences}");
@@ -109,7 +133,8 @@ pub fn rounds() {
     wait_while_it_grows(&place, expected.len());
     compare(&place, &expected);
     watch.stop();
-    daemons.all.into_iter().for_each(Daemon::stop_well);
+    let all = daemons.all.into_iter();
+    all.for_each(|(daemon, _)| daemon.stop_well());
 }
 
 fn carry_out(
@@ -125,11 +150,10 @@ fn carry_out(
             daemons.add();
         }
         Fault::StopAndContinueDaemon => {
-            let daemon = daemons.take(numbers);
+            let (daemon, _) = &daemons.all[daemons.any(numbers)];
             daemon.freeze();
             pause(numbers, 500, 12_000);
             daemon.thaw();
-            daemons.all.push(daemon);
         }
         Fault::EndDaemon => daemons.take(numbers).stop_well(),
         Fault::AddDaemon if daemons.all.len() < MOST_DAEMONS => daemons.add(),
@@ -144,13 +168,26 @@ fn carry_out(
             pause(numbers, 500, 8_000);
             broker.thaw();
         }
+        Fault::StallNetwork => {
+            let (_, way) = daemons.all[daemons.any(numbers)];
+            daemons.network.stall(way);
+            pause(numbers, 500, 12_000);
+            daemons.network.go_on(way);
+        }
+        Fault::CutNetwork => {
+            let (_, way) = daemons.all[daemons.any(numbers)];
+            daemons.network.cut(way);
+        }
     }
 }
 
 /// How often, and the longest time without output.
 #[derive(Default)]
 struct Silences {
+    /// While lines came.
     times: usize,
+    /// When all had come.
+    unloaded: usize,
     longest: Duration,
 }
 
@@ -166,8 +203,8 @@ impl fmt::Display for Silences {
         let seconds = self.longest.as_secs_f64();
         write!(
             f,
-            "{} times, {seconds:.1} s without output at most",
-            self.times
+            "{} times under load, {seconds:.1} s without output at most; {} times without",
+            self.times, self.unloaded
         )
     }
 }

@@ -89,6 +89,11 @@ impl Place {
     }
 
     pub fn start(&self, name: &str, more: &str) -> Daemon {
+        self.start_by(&self.servers, name, more)
+    }
+
+    /// By another way to the brokers than the tests' own.
+    pub fn start_by(&self, servers: &str, name: &str, more: &str) -> Daemon {
         let properties = if more.contains("[kafka.properties]") {
             ""
         } else {
@@ -99,10 +104,8 @@ impl Place {
             true => "",
             false => "\"session.timeout.ms\" = \"6000\"\n\"heartbeat.interval.ms\" = \"1000\"\n",
         };
-        self.start_with(
-            name,
-            &self.config(&format!("{more}\n{properties}{timeouts}")),
-        )
+        let config = self.config(&format!("{more}\n{properties}{timeouts}"));
+        self.start_with(name, &config.replace(&self.servers, servers))
     }
 
     pub fn start_with(&self, name: &str, config: &str) -> Daemon {

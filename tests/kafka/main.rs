@@ -17,6 +17,7 @@ mod clients;
 mod daemon;
 mod exactly;
 mod flood;
+mod network;
 #[allow(dead_code, reason = "the simulation uses the rest")]
 #[path = "../sim/numbers.rs"]
 mod numbers;

@@ -159,7 +159,7 @@ impl Secrets {
     }
 }
 
-impl Door for Secrets {
+impl Door for &Secrets {
     fn settings(&self, plain: &str) -> String {
         let door = format!("listeners=SASL_SSL://127.0.0.1:{},PLAINTEXT://", self.port);
         let map = "listener.security.protocol.map=";
@@ -198,8 +198,8 @@ fn committed(secrets: &Secrets, place: &Place) -> Vec<String> {
 
 pub fn right_and_wrong() {
     let secrets = Secrets::new();
-    let broker = Broker::start_with_door(&secrets).expect("a broker");
-    let mut place = Place::exactly_once(&broker, "secured");
+    let brokers = Broker::start_cluster(&[&secrets]).expect("a broker");
+    let mut place = Place::exactly_once(&brokers[0], "secured");
     let hosts = recording::hosts(2);
     let expected = recording::expected(&hosts, place.folder.path());
     feed(&place, hosts, None).join().expect("fed");

@@ -11,8 +11,8 @@ use crate::model::select::{Choice, Facts};
 use crate::model::{Kind, Logon, Schema};
 
 use super::Stats;
+use super::desk::Teller;
 use super::hosts::Host;
-use super::release::Teller;
 
 impl Teller<'_> {
     /// As [`Teller::tell`], unless a filter drops it. What holds an indicator is never dropped.

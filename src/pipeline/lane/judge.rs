@@ -13,8 +13,8 @@ use crate::model::{Alert, Hit, Logon, Process, Settings, Severity};
 use crate::pipeline::detect::verdict::{Origin, Seen, Weight};
 use crate::pipeline::encode::ocsf;
 
+use super::desk::{Desk, Teller};
 use super::hosts::Host;
-use super::release::{Desk, Teller};
 
 /// Bytes of what was done that are kept.
 const MOST_WHAT: usize = 256;

@@ -10,8 +10,8 @@ use crate::pipeline::audit::health;
 use crate::pipeline::detect::gaps;
 use crate::pipeline::envelope::Line;
 
+use super::desk::{Desk, Teller};
 use super::hosts::Host;
-use super::release::{Desk, Teller};
 use super::{Call, State, Stats};
 
 impl State {

@@ -18,8 +18,8 @@ use crate::pipeline::audit::event::Event;
 use crate::pipeline::state::logons::Ended;
 use crate::pipeline::state::serials::Hole;
 
+use super::desk::{Desk, Teller};
 use super::hosts::{Host, Hosts};
-use super::release::{Desk, Teller};
 use super::{Call, State, Stats, keyed};
 
 /// An open event beside its bytes: memory that is asked for at once, and its places in two lists.

@@ -13,7 +13,7 @@ use crate::pipeline::state::Patterns;
 use crate::pipeline::state::mask::mask;
 
 use super::Lane;
-use super::release::Desk;
+use super::desk::Desk;
 
 /// Patterns that are counted; starts of others are counted together.
 const MOST_COUNTED: usize = 100_000;

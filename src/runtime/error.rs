@@ -1,0 +1,56 @@
+//! Why a worker ends, and whether it may begin again.
+//!
+//! Place in the flow: beside the worker. It says in words what a person can do, and refuses to decide who does it.
+
+use std::sync::Arc;
+
+use rdkafka::error::KafkaError;
+
+use super::sink::SinkError;
+use crate::pipeline::lane::RestoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("stopped while the brokers took no outputs; what was not committed is read again")]
+    Interrupted,
+    #[error(
+        "the brokers do not let this producer have transactions: {0}. It needs a rule of access to transactional \
+         ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
+    )]
+    NoTransactions(String),
+    #[error(
+        "the topic of the state lacks a partition that its input has: {0}. \
+         `trailhound check-config FILE --connect` says which, and what to do"
+    )]
+    NoState(KafkaError),
+    #[error(
+        "the state in topic '{topic}', partition {partition}: {source}. {}",
+        STATE_WAY_OUT
+    )]
+    State {
+        topic: Arc<str>,
+        partition: i32,
+        source: RestoreError,
+    },
+}
+
+const STATE_WAY_OUT: &str = "Start the release that wrote it; or, to go on without what was open and \
+    remembered, stop all daemons of the group, delete the topic, and make it anew";
+
+impl WorkerError {
+    /// The transaction is to be aborted, and the lanes begin again.
+    pub(super) fn is_abortable(&self) -> bool {
+        matches!(self, WorkerError::Sink(SinkError::Aborted { .. }))
+    }
+
+    /// This worker can do no more, and another may begin in its place.
+    pub(super) fn is_of_this_worker_alone(&self) -> bool {
+        matches!(self, WorkerError::Sink(SinkError::Unusable { .. }))
+    }
+}

@@ -1,0 +1,74 @@
+//! What can be seen of a worker from outside: metrics, the live view, and a word in the log where memory was short.
+//!
+//! Place in the flow: at the end of each turn of the worker (worker.rs). What the client's statistics say is heard
+//! here, too: which lanes have read all there is. It refuses to read a record or to commit.
+
+use std::time::Duration;
+
+use prometheus::IntGaugeVec;
+use rdkafka::Statistics;
+
+use super::port::{Consumer, Port};
+use super::worker::Worker;
+
+const VIEW_EVERY: Duration = Duration::from_millis(500);
+
+impl<P: Port> Worker<P> {
+    pub(super) fn observe(&mut self) {
+        let wall = self.port.wall_ms();
+        if let Some(stats) = self.consumer.statistics() {
+            self.hear_statistics(&stats, wall);
+            self.gauge_queues(&stats);
+        }
+        if self.since(self.last_view) >= VIEW_EVERY {
+            self.view(wall);
+        }
+    }
+
+    /// How far each partition is read, and whether there are brokers.
+    fn hear_statistics(&mut self, stats: &Statistics, wall: i64) {
+        for (key, seat) in &mut self.seats {
+            let Some(at_end) = seat.statistics(stats, wall) else {
+                continue;
+            };
+            self.ends.settle(key.0, key.1, at_end);
+            if at_end {
+                seat.caught_up();
+                let rekey = self.rekey.as_ref();
+                let is_all_written = rekey.is_some_and(|rekey| rekey.has_written_all(*key));
+                if is_all_written && self.strays.is_empty() {
+                    seat.passed(stats);
+                }
+            }
+        }
+        let up = stats.brokers.values().any(|broker| broker.state == "UP");
+        if up && std::mem::replace(&mut self.brokers_away, false) {
+            tracing::info!(worker = self.id, "the brokers are back");
+        }
+    }
+
+    fn gauge_queues(&self, stats: &Statistics) {
+        let topics = stats.topics.values();
+        let (mut messages, mut bytes) = (0, 0);
+        for partition in topics.flat_map(|topic| topic.partitions.values()) {
+            messages += partition.fetchq_cnt;
+            bytes += i64::try_from(partition.fetchq_size).unwrap_or(i64::MAX);
+        }
+        let worker = self.id.to_string();
+        let metrics = &self.shared.metrics;
+        let of_worker = |gauge: &IntGaugeVec, value| gauge.with_label_values(&[&worker]).set(value);
+        of_worker(&metrics.consumer_queue_messages, messages);
+        of_worker(&metrics.consumer_queue_bytes, bytes);
+    }
+
+    fn view(&mut self, wall: i64) {
+        self.last_view = self.port.now();
+        let share = self.shared.room.share();
+        self.let_go.tell(self.id, share, self.last_view);
+        for seat in self.seats.values_mut() {
+            seat.gauge(&self.shared.metrics, wall);
+            let name = (seat.topic.to_string(), seat.partition);
+            self.shared.view.partitions.insert(name, seat.view(self.id));
+        }
+    }
+}
