@@ -1,0 +1,102 @@
+//! A reader of the simulation: the state of a lane, read to its end; where re-keyed lines are; whose owner is fenced.
+
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+use trailhound::runtime::port::{Isolation, Named, Polled, Reader, StateRecord, Written};
+
+use super::{call, timed_out};
+use crate::brokers::{Cluster, lock};
+
+pub struct SimulatedReader {
+    pub(super) cluster: Cluster,
+    pub(super) node: usize,
+    /// The partition that is read, and where.
+    pub(super) reading: std::sync::Mutex<Option<(Named, i64)>>,
+}
+
+impl Reader for SimulatedReader {
+    async fn watermarks(
+        &self,
+        isolation: Isolation,
+        partition: &Named,
+        _: Duration,
+    ) -> Result<(i64, i64), KafkaError> {
+        call(&self.cluster).await;
+        let mut brokers = lock(&self.cluster);
+        if brokers.fails(self.node) {
+            return Err(timed_out());
+        }
+        Ok((0, brokers.log(partition).end(isolation)))
+    }
+
+    fn read(&self, partition: Option<&Named>) -> Result<(), KafkaError> {
+        let mut reading = self.reading.lock().expect("of one thread");
+        *reading = partition.map(|partition| (partition.clone(), 0));
+        Ok(())
+    }
+
+    async fn wait(&self, _: Duration) -> Polled<StateRecord> {
+        let next = self.next();
+        let gives_way = lock(&self.cluster).numbers.once_in(20);
+        if gives_way || next.is_none() {
+            call(&self.cluster).await;
+        }
+        next
+    }
+
+    async fn written_on(&self, topic: &str, _: Duration) -> Result<Vec<Written>, KafkaError> {
+        call(&self.cluster).await;
+        let mut brokers = lock(&self.cluster);
+        if brokers.fails(self.node) {
+            return Err(timed_out());
+        }
+        let partitions = brokers.partitions(topic).into_iter();
+        let written = partitions.map(|partition| Written {
+            partition: partition.1,
+            committed: brokers
+                .group
+                .committed
+                .get(&partition)
+                .map(|(offset, _)| *offset),
+            end: brokers.log(&partition).end(Isolation::Committed),
+        });
+        Ok(written.collect())
+    }
+
+    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
+        let until = lock(&self.cluster).now + most.as_millis() as i64;
+        loop {
+            call(&self.cluster).await;
+            let mut brokers = lock(&self.cluster);
+            if !brokers.fails(self.node) && brokers.coordinator.init(id).is_ok() {
+                brokers.count("owners fenced");
+                return Ok(());
+            }
+            if brokers.now > until {
+                return Err(timed_out());
+            }
+        }
+    }
+}
+
+impl SimulatedReader {
+    fn next(&self) -> Polled<StateRecord> {
+        let mut brokers = lock(&self.cluster);
+        let mut reading = self.reading.lock().expect("of one thread");
+        let (partition, at) = reading.as_mut()?;
+        if brokers.fails(self.node) {
+            return None;
+        }
+        match brokers.log(partition).next(*at) {
+            Ok((offset, record)) => {
+                *at = offset + 1;
+                Some(Ok(StateRecord {
+                    key: record.key.clone(),
+                    value: record.value.clone(),
+                }))
+            }
+            Err(_) => Some(Err(KafkaError::PartitionEOF(partition.1))),
+        }
+    }
+}
