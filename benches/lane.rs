@@ -3,6 +3,9 @@
 //!
 //! Each round is a lane from its first line to its last: what it costs to begin stands in the figure.
 
+#[allow(dead_code, reason = "each bench uses a part")]
+#[path = "generate/drive.rs"]
+mod drive;
 mod generate;
 
 use std::hint::black_box;
@@ -11,45 +14,21 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
+use drive::drive_to_end;
 use generate::{Shape, Traffic, traffic};
 use trailhound::model::schema::Schemas;
-use trailhound::model::{Input, Kind, Outputs, Schema, Settings, Source, Timestamp};
-use trailhound::pipeline::intel::IntelSet;
+use trailhound::model::{Outputs, Schema, Settings};
 use trailhound::pipeline::lane::Lane;
 
-/// Outputs are taken away when they hold this much, as `replay` does.
-const CHUNK: usize = 256 << 10;
-
-fn run(made: &Traffic, settings: &Arc<Settings>, intel: &IntelSet, out: &mut Outputs) -> usize {
+fn run(made: &Traffic, settings: &Arc<Settings>, out: &mut Outputs) -> usize {
     let mut lane = Lane::new(Arc::clone(settings));
-    let mut written = 0;
-    for (offset, line) in (0..).zip(&made.lines) {
-        let input = Input {
-            source: Source::Audit,
-            value: &line.text,
-            key: None,
-            host: None,
-            offset,
-        };
-        lane.step(Timestamp(line.time), input, intel, out);
-        if out.bytes() >= CHUNK {
-            written += out.bytes();
-            out.clear();
-        }
-    }
-    lane.finish(intel, out);
+    let written = drive_to_end(&mut lane, &made.lines, out);
     assert_eq!(lane.stats().incomplete, 0);
-    written += out.bytes();
-    out.clear();
     written
 }
 
 fn lane(criterion: &mut Criterion) {
-    let settings = Arc::new(Settings {
-        kinds: Kind::ALL.into_iter().collect(),
-        ..Settings::default()
-    });
-    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let (settings, mut out) = (drive::settings(), Outputs::new());
     let mut group = criterion.benchmark_group("lane");
     for hosts in [1, 100, 10_000] {
         for eoe in [true, false] {
@@ -64,7 +43,7 @@ fn lane(criterion: &mut Criterion) {
             });
             let name = if eoe { "eoe" } else { "no_eoe" };
             group.bench_function(BenchmarkId::new(name, hosts), |b| {
-                b.iter(|| black_box(run(&made, &settings, &intel, &mut out)));
+                b.iter(|| black_box(run(&made, &settings, &mut out)));
             });
         }
     }
@@ -73,7 +52,7 @@ fn lane(criterion: &mut Criterion) {
 
 /// The same lines in each schema.
 fn schemas(criterion: &mut Criterion) {
-    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut out = Outputs::new();
     let mut group = criterion.benchmark_group("schema");
     let made = traffic(Shape {
         events: 40_000,
@@ -86,12 +65,11 @@ fn schemas(criterion: &mut Criterion) {
     });
     for schema in Schema::ALL {
         let settings = Arc::new(Settings {
-            kinds: Kind::ALL.into_iter().collect(),
             schemas: Schemas::all(schema),
-            ..Settings::default()
+            ..Settings::clone(&drive::settings())
         });
         group.bench_function(schema.as_str(), |b| {
-            b.iter(|| black_box(run(&made, &settings, &intel, &mut out)));
+            b.iter(|| black_box(run(&made, &settings, &mut out)));
         });
     }
     group.finish();

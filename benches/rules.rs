@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "each bench uses a part")]
+#[path = "generate/drive.rs"]
+mod drive;
 mod generate;
 
 use std::hint::black_box;
@@ -11,35 +14,18 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+use drive::drive_to_end;
 use generate::{Line, Shape, traffic};
-use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
+use trailhound::model::{Outputs, Settings};
 use trailhound::pipeline::detect::RuleSet;
 use trailhound::pipeline::detect::sigma::Builder;
 use trailhound::pipeline::detect::sigma::pack::PACK;
-use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::Lane;
 
-const CHUNK: usize = 256 << 10;
-
 fn run(lines: &[Line], settings: &Arc<Settings>, rules: &Arc<RuleSet>, out: &mut Outputs) {
-    let (mut lane, intel) = (Lane::new(Arc::clone(settings)), IntelSet::default());
+    let mut lane = Lane::new(Arc::clone(settings));
     lane.follow_rules(rules);
-    for (offset, line) in (0..).zip(lines) {
-        let input = Input {
-            source: Source::Audit,
-            value: &line.text,
-            key: None,
-            host: None,
-            offset,
-        };
-        lane.step(Timestamp(line.time), input, &intel, out);
-        if out.bytes() >= CHUNK {
-            black_box(out.bytes());
-            out.clear();
-        }
-    }
-    lane.finish(&intel, out);
-    out.clear();
+    black_box(drive_to_end(&mut lane, lines, out));
 }
 
 fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Arc<RuleSet> {
@@ -68,10 +54,7 @@ fn sets() -> Vec<(String, Arc<RuleSet>)> {
 }
 
 fn rules(criterion: &mut Criterion) {
-    let settings = Arc::new(Settings {
-        kinds: Kind::ALL.into_iter().collect(),
-        ..Settings::default()
-    });
+    let settings = drive::settings();
     let made = traffic(Shape {
         events: 20_000,
         hosts: 1,

@@ -2,6 +2,9 @@
 //! none; and how long a large one takes to begin again. A commit is every 200 ms: after 2,000 lines where 10,000
 //! come in a second, and after 100,000 where a worker does all it can. The figure to hold is of that: 15 % of the throughput.
 
+#[allow(dead_code, reason = "each bench uses a part")]
+#[path = "generate/drive.rs"]
+mod drive;
 mod generate;
 
 use std::collections::BTreeMap;
@@ -11,37 +14,18 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
+use drive::{drive, settings, step};
 use generate::{Shape, Traffic, traffic};
-use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
-use trailhound::pipeline::intel::IntelSet;
+use trailhound::model::{Outputs, Settings};
 use trailhound::pipeline::lane::{Bookmark, Lane};
 
 const LINES_OF_OUTPUT: i64 = 500;
 const LINES_OF_A_COMMIT: [i64; 2] = [2_000, 100_000];
 
-fn settings() -> Arc<Settings> {
-    Arc::new(Settings {
-        kinds: Kind::ALL.into_iter().collect(),
-        ..Settings::default()
-    })
-}
-
-fn step(lane: &mut Lane, text: &[u8], time: i64, offset: i64, out: &mut Outputs) {
-    let input = Input {
-        source: Source::Audit,
-        value: text,
-        key: None,
-        host: None,
-        offset,
-    };
-    lane.step(Timestamp(time), input, &IntelSet::default(), out);
-}
-
 /// Bytes of the outputs and of the changes.
 fn run(made: &Traffic, commit: i64, mut lane: Lane, out: &mut Outputs) -> usize {
     let mut written = 0;
-    for (offset, line) in (0..).zip(&made.lines) {
-        step(&mut lane, &line.text, line.time, offset, out);
+    drive(&mut lane, &made.lines, out, |lane, out, offset| {
         // The outputs of a message or a few go out at once.
         if offset % LINES_OF_OUTPUT == 0 {
             written += out.bytes();
@@ -56,7 +40,7 @@ fn run(made: &Traffic, commit: i64, mut lane: Lane, out: &mut Outputs) -> usize 
                 written += key.len() + value.map_or(0, <[u8]>::len);
             });
         }
-    }
+    });
     out.clear();
     written
 }
@@ -73,13 +57,13 @@ fn saving(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(made.lines.len() as u64));
         for commit in LINES_OF_A_COMMIT {
             let name = format!("{hosts}_hosts/{commit}");
-            let lanes: [(&str, fn(Arc<Settings>) -> Lane); 2] =
-                [("none", Lane::new), ("each_commit", Lane::tracked)];
-            for (saved, lane) in lanes {
+            let mut bench = |saved: &str, lane: fn(Arc<Settings>) -> Lane| {
                 group.bench_function(BenchmarkId::new(saved, &name), |b| {
                     b.iter(|| black_box(run(&made, commit, lane(settings.clone()), &mut out)));
                 });
-            }
+            };
+            bench("none", Lane::new);
+            bench("each_commit", Lane::tracked);
         }
     }
     group.finish();

@@ -3,33 +3,21 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "the benches use the rest")]
+#[path = "../benches/generate/drive.rs"]
+mod drive;
 #[path = "../benches/generate/mod.rs"]
 mod generate;
 
-use std::sync::Arc;
-
 use generate::{Shape, traffic};
-use trailhound::model::{Input, Kind, Outputs, Settings, Source, Timestamp};
+use trailhound::model::Outputs;
 use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::{Lane, Stats};
 
 fn run(shape: Shape) -> (Stats, Vec<u8>) {
-    let (intel, mut out) = (IntelSet::default(), Outputs::new());
-    let mut lane = Lane::new(Arc::new(Settings {
-        kinds: Kind::ALL.into_iter().collect(),
-        ..Settings::default()
-    }));
-    for (offset, line) in (0..).zip(&traffic(shape).lines) {
-        let input = Input {
-            source: Source::Audit,
-            value: &line.text,
-            key: None,
-            host: None,
-            offset,
-        };
-        lane.step(Timestamp(line.time), input, &intel, &mut out);
-    }
-    lane.finish(&intel, &mut out);
+    let (mut lane, mut out) = (Lane::new(drive::settings()), Outputs::new());
+    drive::drive(&mut lane, &traffic(shape).lines, &mut out, |_, _, _| ());
+    lane.finish(&IntelSet::default(), &mut out);
     (lane.stats().clone(), out.ndjson().to_vec())
 }
 
