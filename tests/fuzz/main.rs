@@ -1,7 +1,7 @@
 //! The fuzz targets' checks, without a fuzzer: over every seed, over seeds with bytes changed, and over
 //! every input that once broke one.
 //!
-//! `./run` fuzzes the same checks for as long as one likes. TRAILHOUND_SEEDS=DIRECTORY makes this write
+//! `./run` fuzzes the same checks for as long as one likes. TRAILHOUND_FUZZ_SEEDS=DIRECTORY makes this write
 //! the seeds there, a directory for each target.
 
 #![allow(clippy::unwrap_used)]
@@ -39,7 +39,7 @@ fn every_target_has_its_door_and_its_seeds() {
         let all = seeds::of(name);
         assert!(!all.is_empty(), "{name}");
         all.iter().for_each(|seed| check(seed));
-        if let Some(directory) = std::env::var_os("TRAILHOUND_SEEDS") {
+        if let Some(directory) = std::env::var_os("TRAILHOUND_FUZZ_SEEDS") {
             let directory = std::path::Path::new(&directory).join(name);
             std::fs::create_dir_all(&directory).unwrap();
             for (number, seed) in all.iter().enumerate() {

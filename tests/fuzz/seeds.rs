@@ -1,6 +1,6 @@
 //! What the fuzzer begins with: lines of the benches' generator and a few of each form, all made up here.
 //!
-//! `./run` has them written out (TRAILHOUND_SEEDS names the directory); the test runs every check over
+//! `./run` has them written out (TRAILHOUND_FUZZ_SEEDS names the directory); the test runs every check over
 //! them, and over what becomes of them when bytes are changed.
 
 #[path = "../../benches/generate/mod.rs"]
