@@ -145,7 +145,10 @@ impl<P: Port> Worker<P> {
         let bookmark = Bookmark {
             next,
             now: seat.ticked,
-            writer: sink.id().into(),
+            writer: match seat.leaving {
+                true => "".into(),
+                false => sink.id().into(),
+            },
         };
         let (mut result, mut rest) = (Ok(()), Rest::new());
         let mut write = |record: &[u8], value: Option<&[u8]>| {

@@ -119,6 +119,7 @@ pub fn rounds() {
             daemons.add();
         }
         let silence = watch.silence(|| feeding.is_finished());
+        println!("  {fault:?}: {:.1} s without output", silence.as_secs_f64());
         let silences = silences.entry(fault).or_default();
         match feeding.is_finished() {
             true => silences.unloaded += 1,

@@ -343,15 +343,21 @@ impl HostBuffer {
         self.gone.iter().copied().chain(open)
     }
 
-    /// A buffer out of its saved form, events and pages in any order; `None` where a page is missing.
+    /// A buffer out of its saved form, events and pages in any order.
+    ///
+    /// # Errors
+    /// What it lacks: a page, or lines that an event says it had.
     pub fn restore(
         core: BufferCore,
         mut events: Vec<Event>,
         released: Vec<Page<Stamp>>,
-    ) -> Option<HostBuffer> {
+    ) -> Result<HostBuffer, &'static str> {
+        if events.iter().any(|event| event.last_line > core.lines) {
+            return Err("the lines of an event");
+        }
         events.sort_by_key(|event| event.stamp);
         events.iter_mut().for_each(|event| event.saved = true);
-        Some(HostBuffer {
+        Ok(HostBuffer {
             bytes: events.iter().map(Event::bytes).sum(),
             stamps: events.iter().map(|event| event.stamp).collect(),
             open: events.into_iter().map(Box::new).collect(),
@@ -362,7 +368,7 @@ impl HostBuffer {
             messages_alone: core.messages_alone,
             messages_joined: core.messages_joined,
             disorder_until: core.disorder_until,
-            released: Ring::of_pages(core.released, released)?,
+            released: Ring::of_pages(core.released, released).ok_or("a page of stamps")?,
             last_released: core.last_released,
             asked: core.lines,
             gone: Vec::new(),

@@ -43,7 +43,7 @@ pub struct Bookmark {
     pub next: i64,
     /// The arrival clock.
     pub now: i64,
-    /// Who wrote it.
+    /// Who wrote it, and goes on; empty where it handed the lane over.
     pub writer: Box<str>,
 }
 
@@ -323,8 +323,8 @@ impl Pieces {
         host.bytes = name.name;
         host.carrier = name.carrier;
         host.mixed = name.mixed;
-        host.buffer = HostBuffer::restore(core.buffer, self.events, self.released)
-            .ok_or_else(|| lacks("a page of stamps"))?;
+        host.buffer =
+            HostBuffer::restore(core.buffer, self.events, self.released).map_err(lacks)?;
         host.serials = core.serials;
         host.serials.restore(self.holes);
         host.logons.ended = crate::model::Ring::of_pages(core.ended, self.ended)

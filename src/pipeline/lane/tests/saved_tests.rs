@@ -283,6 +283,22 @@ fn another_version_and_damaged_records_are_refused() {
     assert!(Lane::restore(settings(), []).unwrap().is_none());
 }
 
+#[test]
+fn an_event_that_is_newer_than_its_host_is_refused() {
+    let mut told = Told::new();
+    told.after(&program_start("web01", 1)[..2]);
+    let host = Key::Host(0).bytes();
+    let before = told.saved.pairs[&host].clone();
+    told.after(&program_start("web01", 2)[..2]);
+    told.saved.pairs.insert(host, before);
+    assert_eq!(
+        told.saved.lane(settings()).err(),
+        Some(RestoreError::Damaged(
+            "host 0 without the lines of an event".into()
+        ))
+    );
+}
+
 proptest::proptest! {
     /// What comes back from outside may be anything.
     #[test]
@@ -301,6 +317,13 @@ proptest::proptest! {
             }
         }
         let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let _ = Lane::restore(settings(), pairs);
+        if let Ok(Some((mut lane, _))) = Lane::restore(settings(), pairs) {
+            let (intel, mut out) = (IntelSet::default(), Outputs::new());
+            for line in [program_start("web01", 1), program_start("web01", 2), logon(600, 101, true)].concat() {
+                lane.step(Timestamp(1_795_318_700_000), input(line.as_bytes(), 9), &intel, &mut out);
+            }
+            lane.tick(Timestamp(1_795_318_900_000), &intel, &mut out);
+            lane.finish(&intel, &mut out);
+        }
     }
 }
