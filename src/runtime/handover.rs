@@ -129,6 +129,10 @@ impl<P: Port> Worker<P> {
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         let deadline = self.shared.config.shutdown_deadline;
         if self.is_exactly_once() {
+            // With nothing to commit nothing is open, and brokers that are away need not be waited for.
+            if !self.has_to_commit() {
+                return Ok(());
+            }
             return match self.hand_over(&keys, deadline).await.map(drop) {
                 Err(why) if why.is_abortable() => {
                     tracing::warn!(worker = self.id, %why, "transaction aborted at the end; it is read again");
