@@ -18,6 +18,9 @@ const RECENT: usize = 32;
 /// Alerts of one host that are kept.
 const MOST_ALERTS: usize = 1_000;
 
+/// Flows are of no session, and a router or a gateway has none.
+const FLOW: u64 = 4001;
+
 /// An address that did not get in, and as whom it tried.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Refused {
@@ -53,6 +56,9 @@ impl Book {
     pub(in crate::cli) fn take(&mut self, document: &Value) {
         let class = document.get("class_uid").and_then(Value::as_u64);
         let activity = document.get("activity_id").and_then(Value::as_u64);
+        if class == Some(FLOW) {
+            return;
+        }
         let name = text(document, "/device/hostname");
         let host = self.hosts.entry(name).or_default();
         match (class, activity) {
