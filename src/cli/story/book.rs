@@ -12,8 +12,8 @@ use super::session::{Program, Session, Start};
 /// Sessions of one host that are kept.
 const MOST_SESSIONS: usize = 10_000;
 
-/// An alert comes behind the start that it is about.
-const RECENT: usize = 32;
+/// An alert comes soon behind the start that it is about, or before it.
+const RECENT: usize = 512;
 
 /// Alerts of one host that are kept.
 const MOST_ALERTS: usize = 1_000;
@@ -44,6 +44,8 @@ pub(in crate::cli) struct Host {
     by_event: BTreeMap<String, usize>,
     /// The newest starts: id, session, pid.
     recent: VecDeque<(String, usize, u64)>,
+    /// Marks whose start did not come yet, by its id: on a broker the two are in different topics.
+    early: VecDeque<(String, String)>,
 }
 
 /// Everything, by the name of the host.
@@ -118,6 +120,9 @@ impl Host {
         let (time, uid) = (time(document), text(document, "/metadata/uid"));
         let marks = hits(document);
         let is_marked = !marks.is_empty();
+        let early = self.early.iter().filter(|(of, _)| *of == uid);
+        let early: Vec<String> = early.map(|(_, mark)| mark.clone()).collect();
+        self.early.retain(|(of, _)| *of != uid);
         let Some((at, session)) = self.session(number, text(known, "/logon_uid"), time) else {
             return;
         };
@@ -148,6 +153,7 @@ impl Host {
             },
             marks,
         });
+        early.into_iter().for_each(|mark| session.mark(pid, mark));
         if is_marked {
             self.by_event.insert(uid.clone(), at);
         }
@@ -263,17 +269,21 @@ impl Host {
     }
 
     fn matched(&mut self, document: &Value) {
-        let uid = text(document, "/finding_info/related_events/0/uid");
-        let start = self.recent.iter().rev().find(|(of, ..)| *of == uid);
         // What tells nothing by itself is not marked.
-        if let Some((_, at, pid)) = start
-            && document["severity_id"].as_u64() > Some(1)
-        {
-            let title = text(document, "/finding_info/title");
-            self.sessions[*at].mark(
-                *pid,
-                format!("{}: {title}", text(document, "/severity").to_lowercase()),
-            );
+        if document["severity_id"].as_u64() <= Some(1) {
+            return;
+        }
+        let uid = text(document, "/finding_info/related_events/0/uid");
+        let title = text(document, "/finding_info/title");
+        let mark = format!("{}: {title}", text(document, "/severity").to_lowercase());
+        match self.recent.iter().rev().find(|(of, ..)| *of == uid) {
+            Some((_, at, pid)) => self.sessions[*at].mark(*pid, mark),
+            None => {
+                if self.early.len() == RECENT {
+                    self.early.pop_front();
+                }
+                self.early.push_back((uid, mark));
+            }
         }
     }
 

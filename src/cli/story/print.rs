@@ -325,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_comes_before_its_start_marks_it_too() {
+        let mut book = Book::default();
+        book.take(&json!({"class_uid": 2004, "severity": "High", "severity_id": 4, "device": {"hostname": "web"},
+            "finding_info": {"title": "Reverse shell", "related_events": [{"uid": "e1"}]}, "unmapped": {"matched": []}}));
+        book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
+            "metadata": {"uid": "e1"}, "device": {"hostname": "web"},
+            "process": {"pid": 5, "name": "sh", "session": {"uid": "3"}}}));
+        let mut out = Vec::new();
+        let print = Print {
+            paint: Paint(false),
+            from: None,
+        };
+        print.book(&book, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("<- high: Reverse shell"), "{text}");
+    }
+
+    #[test]
     fn a_host_with_nothing_from_the_address_that_is_asked_for_has_no_heading() {
         let mut book = Book::default();
         book.take(&json!({"class_uid": 4001, "activity_id": 6, "time": 1, "device": {"hostname": "router"}}));
