@@ -17,6 +17,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use drive::{drive, settings, step};
 use generate::{Shape, Traffic, traffic};
 use trailhound::model::{Outputs, Settings};
+use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::{Bookmark, Lane};
 
 const PAIRS: usize = 15;
@@ -83,10 +84,11 @@ fn saving(_: &mut Criterion) {
 /// The state of 100 hosts: 100,000 sessions, and more than 10,000 events that are open.
 fn large() -> BTreeMap<Vec<u8>, Vec<u8>> {
     let (mut lane, mut out) = (Lane::tracked(settings()), Outputs::new());
+    let intel = IntelSet::default();
     let mut offset = 0;
     let mut take = |lane: &mut Lane, line: String| {
         offset += 1;
-        step(lane, line.as_bytes(), 0, offset, &mut out);
+        step(lane, (line.as_bytes(), 0), offset, &intel, &mut out);
         out.clear();
     };
     for host in 0..100 {

@@ -19,7 +19,13 @@ pub fn settings() -> Arc<Settings> {
     })
 }
 
-pub fn step(lane: &mut Lane, text: &[u8], time: i64, offset: i64, out: &mut Outputs) {
+pub fn step(
+    lane: &mut Lane,
+    (text, time): (&[u8], i64),
+    offset: i64,
+    intel: &IntelSet,
+    out: &mut Outputs,
+) {
     let input = Input {
         source: Source::Audit,
         value: text,
@@ -27,7 +33,7 @@ pub fn step(lane: &mut Lane, text: &[u8], time: i64, offset: i64, out: &mut Outp
         host: None,
         offset,
     };
-    lane.step(Timestamp(time), input, &IntelSet::default(), out);
+    lane.step(Timestamp(time), input, intel, out);
 }
 
 /// All lines; `after` is called behind each, with its place, and may take the outputs away.
@@ -37,8 +43,9 @@ pub fn drive(
     out: &mut Outputs,
     mut after: impl FnMut(&mut Lane, &mut Outputs, i64),
 ) {
+    let intel = IntelSet::default();
     for (offset, line) in (0..).zip(lines) {
-        step(lane, &line.text, line.time, offset, out);
+        step(lane, (&line.text, line.time), offset, &intel, out);
         after(lane, out, offset);
     }
 }

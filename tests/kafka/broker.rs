@@ -49,7 +49,7 @@ impl Broker {
     /// # Errors
     /// Why there is no broker: what is missing, or the end of its log.
     pub fn start() -> Result<Broker, String> {
-        let mut cluster = Broker::start_cluster::<NoDoor>(&[NoDoor])?;
+        let mut cluster = Broker::start_cluster(&[NoDoor])?;
         cluster.pop().ok_or_else(|| "no broker".to_owned())
     }
 

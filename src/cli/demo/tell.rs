@@ -9,16 +9,13 @@ use serde_json::Value;
 
 use super::story::ATTACKER;
 use crate::cli::paint::{Paint, harmless};
-use crate::cli::story::Book;
+use crate::cli::story::{Book, STORY};
 
 /// Programs that a person would look at twice in a session from outside.
 const TELLING: [&str; 16] = [
     "id", "uname", "whoami", "cat", "sudo", "su", "wget", "curl", "chmod", "crontab", "base64",
     "find", "ps", "python3", "memfd", "nproc",
 ];
-
-/// Where an alert says that it is of a story.
-const STORY: &str = "/unmapped/story";
 
 /// What came back, counted.
 #[derive(Debug, Default)]
@@ -142,10 +139,10 @@ impl Told {
                 "/message"
             },
         );
-        let of_attacker = document.to_string().contains(ATTACKER);
-        let guessed = rule.contains("guessed-logon") && of_attacker;
+        let of_attacker = || document.to_string().contains(ATTACKER);
+        let guessed = rule.contains("guessed-logon") && of_attacker();
         self.guessed += u64::from(guessed);
-        self.attacks += u64::from(document.pointer(STORY).is_some() && of_attacker);
+        self.attacks += u64::from(document.pointer(STORY).is_some() && of_attacker());
         self.indicators += u64::from(found);
         let words = format!(
             "{}: {}",

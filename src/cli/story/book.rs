@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::session::{Program, Session, Start};
 
+/// Where an alert says that it is of a story.
+pub(in crate::cli) const STORY: &str = "/unmapped/story";
+
 /// Sessions of one host that are kept.
 const MOST_SESSIONS: usize = 10_000;
 
@@ -250,7 +253,7 @@ impl Host {
         if document.pointer("/unmapped/matched").is_some() {
             return self.matched(document);
         }
-        if let Some(story) = document.pointer("/unmapped/story") {
+        if let Some(story) = document.pointer(STORY) {
             return self.verdict(document, story);
         }
         let severity = text(document, "/severity").to_lowercase();

@@ -21,7 +21,7 @@ mod book;
 mod print;
 mod session;
 
-pub(super) use book::Book;
+pub(super) use book::{Book, STORY};
 pub(super) use print::Print;
 
 const AFTER_HELP: &str = "\

@@ -301,19 +301,23 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn printed(book: &Book, from: Option<&str>) -> String {
+        let mut out = Vec::new();
+        let print = Print {
+            paint: Paint(false),
+            from: from.map(str::to_owned),
+        };
+        print.book(book, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn nothing_in_an_event_steers_the_terminal() {
         let mut book = Book::default();
         book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
             "device": {"hostname": "web\u{1b}[2J"}, "process": {"pid": 5, "name": "id",
             "cmd_line": "id \u{1b}]0;x\u{7}\u{202e}", "session": {"uid": "3"}, "user": {"name": "a\rb"}}}));
-        let mut out = Vec::new();
-        let print = Print {
-            paint: Paint(false),
-            from: None,
-        };
-        print.book(&book, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = printed(&book, None);
         assert!(
             text.contains("id .]0;x..") && text.contains("[as a.b]"),
             "{text}"
@@ -332,13 +336,7 @@ mod tests {
         book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
             "metadata": {"uid": "e1"}, "device": {"hostname": "web"},
             "process": {"pid": 5, "name": "sh", "session": {"uid": "3"}}}));
-        let mut out = Vec::new();
-        let print = Print {
-            paint: Paint(false),
-            from: None,
-        };
-        print.book(&book, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = printed(&book, None);
         assert!(text.contains("<- high: Reverse shell"), "{text}");
     }
 
@@ -348,17 +346,12 @@ mod tests {
         book.take(&json!({"class_uid": 4001, "activity_id": 6, "time": 1, "device": {"hostname": "router"}}));
         book.take(&json!({"class_uid": 1007, "activity_id": 1, "status_id": 1, "launch_type": "Exec", "time": 1,
             "device": {"hostname": "web"}, "process": {"pid": 5, "name": "id", "session": {"uid": "3"}}}));
-        let text = |from: Option<&str>| {
-            let mut out = Vec::new();
-            let print = Print {
-                paint: Paint(false),
-                from: from.map(str::to_owned),
-            };
-            print.book(&book, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        };
         // Flows are of no session.
-        assert!(text(None).starts_with("host web\n"), "{}", text(None));
-        assert_eq!(text(Some("203.0.113.66")), "");
+        assert!(
+            printed(&book, None).starts_with("host web\n"),
+            "{}",
+            printed(&book, None)
+        );
+        assert_eq!(printed(&book, Some("203.0.113.66")), "");
     }
 }

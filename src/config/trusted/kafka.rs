@@ -11,7 +11,7 @@ use crate::config::layers::text_only;
 use crate::config::value::{Properties, Property};
 use crate::config::{Kafka, Secret, written};
 
-/// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`] rest on.
+/// librdkafka settings that follow from keys of ours, or that the promises of [`Delivery`](crate::config::Delivery) rest on.
 const OWN_PROPERTIES: [(&str, &str); 6] = [
     ("bootstrap.servers", "kafka.bootstrap_servers"),
     ("metadata.broker.list", "kafka.bootstrap_servers"),
