@@ -60,7 +60,7 @@ impl<P: Port> Worker<P> {
                 Decision::Assigned(partitions) => {
                     self.shared.view.settle(self.id, false);
                     match self.take_up(partitions).await {
-                        Ok(true) => {}
+                        Ok(true) => self.claim(partitions).await?,
                         // Meanwhile the lanes that stay go on.
                         Ok(false) => {
                             self.postponed = Some(decision);
@@ -129,7 +129,11 @@ impl<P: Port> Worker<P> {
         let keys: Vec<Key> = self.seats.keys().copied().collect();
         let deadline = self.shared.config.shutdown_deadline;
         if self.is_exactly_once() {
-            return match self.commit_all().await {
+            // With nothing to commit nothing is open, and brokers that are away need not be waited for.
+            if !self.has_to_commit() {
+                return Ok(());
+            }
+            return match self.hand_over(&keys, deadline).await.map(drop) {
                 Err(why) if why.is_abortable() => {
                     tracing::warn!(worker = self.id, %why, "transaction aborted at the end; it is read again");
                     self.abort().await
@@ -148,6 +152,11 @@ impl<P: Port> Worker<P> {
     async fn hand_over(&mut self, keys: &[Key], within: Duration) -> Result<bool, WorkerError> {
         let began = self.port.now();
         if self.is_exactly_once() {
+            for key in keys {
+                if let Some(seat) = self.seats.get_mut(key) {
+                    (seat.leaving, seat.changed) = (true, true);
+                }
+            }
             self.commit_all().await?;
             return Ok(true);
         }
@@ -199,6 +208,20 @@ impl<P: Port> Worker<P> {
             tracing::warn!(worker = self.id, %error, "assignment was not taken");
         }
         Ok(true)
+    }
+
+    /// The state of lanes that were taken up names this worker before it says anything of them: whoever comes after it
+    /// knows whose transaction may be open.
+    async fn claim(&mut self, partitions: &[Named]) -> Result<(), WorkerError> {
+        if !self.is_exactly_once() || partitions.is_empty() {
+            return Ok(());
+        }
+        for key in self.keys(partitions) {
+            if let Some(seat) = self.seats.get_mut(&key) {
+                seat.changed |= seat.state_topic.is_some();
+            }
+        }
+        self.commit_all().await
     }
 
     /// In the place of the one that was there, if any.

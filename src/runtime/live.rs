@@ -4,6 +4,7 @@
 //! known here and nowhere else. It refuses to decide anything, and to return before a wait is over: each
 //! future is done when it is first polled.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -232,6 +233,24 @@ pub struct LiveReader {
     all: BaseConsumer<Silent>,
 }
 
+impl LiveReader {
+    fn of(&self, isolation: Isolation) -> &BaseConsumer<Silent> {
+        match isolation {
+            Isolation::Committed => &self.committed,
+            Isolation::All => &self.all,
+        }
+    }
+
+    fn end_of_each(&self, topic: &str, most: Duration) -> KafkaResult<TopicPartitionList> {
+        let known = self.all.fetch_metadata(Some(topic), most)?;
+        let mut list = TopicPartitionList::new();
+        for partition in known.topics().iter().flat_map(|topic| topic.partitions()) {
+            list.add_partition_offset(topic, partition.id(), Offset::End)?;
+        }
+        Ok(list)
+    }
+}
+
 impl Reader for LiveReader {
     async fn watermarks(
         &self,
@@ -239,10 +258,7 @@ impl Reader for LiveReader {
         (topic, partition): &Named,
         most: Duration,
     ) -> Result<(i64, i64), KafkaError> {
-        let client = match isolation {
-            Isolation::Committed => &self.committed,
-            Isolation::All => &self.all,
-        };
+        let client = self.of(isolation);
         client.fetch_watermarks(topic, *partition, most)
     }
 
@@ -263,35 +279,40 @@ impl Reader for LiveReader {
         self.committed.poll(most).map(|polled| polled.map(record))
     }
 
-    async fn written_on(&self, topic: &str, most: Duration) -> Result<Vec<Written>, KafkaError> {
-        let known = self.all.fetch_metadata(Some(topic), most)?;
-        let mut list = TopicPartitionList::new();
-        for partition in known.topics().iter().flat_map(|topic| topic.partitions()) {
-            list.add_partition_offset(topic, partition.id(), Offset::End)?;
-        }
-        // A reader of what is committed would be told to ask again while a commit is under way.
-        let committed = self.all.committed_offsets(list.clone(), most)?;
-        let ends = self.committed.offsets_for_times(list, most)?;
-        let offset = |entry: &TopicPartitionListElem<'_>| match entry.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        let all = ends.elements();
-        let all = all.iter().map(|end| {
+    async fn ends(
+        &self,
+        topic: &str,
+        isolation: Isolation,
+        most: Duration,
+    ) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let client = self.of(isolation);
+        let ends = client.offsets_for_times(self.end_of_each(topic, most)?, most)?;
+        let ends = ends.elements();
+        let ends = ends.iter().map(|end| {
             end.error()?;
-            let partition = end.partition();
+            Ok((end.partition(), offset(end).unwrap_or(0)))
+        });
+        ends.collect()
+    }
+
+    async fn written_on(&self, topic: &str, most: Duration) -> Result<Vec<Written>, KafkaError> {
+        // A reader of what is committed would be told to ask again while a commit is under way.
+        let list = self.end_of_each(topic, most)?;
+        let committed = self.all.committed_offsets(list, most)?;
+        let ends = self.ends(topic, Isolation::Committed, most).await?;
+        let all = ends.into_iter().map(|(partition, end)| {
             let committed = committed.find_partition(topic, partition);
             let committed = committed.and_then(|entry| {
                 let metadata = metadata(&entry).unwrap_or_default();
                 Some(offsets::progress(offset(&entry)?, &metadata))
             });
-            Ok(Written {
+            Written {
                 partition,
                 committed,
-                end: offset(end).unwrap_or(0),
-            })
+                end,
+            }
         });
-        all.collect()
+        Ok(all.collect())
     }
 
     async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
@@ -347,6 +368,13 @@ fn offsets_of(offsets: &[ToCommit]) -> KafkaResult<TopicPartitionList> {
         entry.set_metadata(&*offset.metadata);
     }
     Ok(list)
+}
+
+fn offset(entry: &TopicPartitionListElem<'_>) -> Option<i64> {
+    match entry.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
 }
 
 /// The client's accessor panics on bytes that are not UTF-8.

@@ -4,7 +4,7 @@
 //! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`observe`] and [`error`], [`seat`]
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
-//! that, and [`restore`], which reads the state of a lane; where producers do not key, [`rekey`] with [`abreast`] before
+//! that, and [`restore`], which reads the state of a lane, and [`fencing`], which ends what its owner before left open; where producers do not key, [`rekey`] with [`abreast`] before
 //! all of it, and [`upstream`] beside it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
 //! Beside it: [`client`] (settings), [`room`] (memory), [`hearing`] (why brokers refuse a client), [`topics`] with
 //! [`state_topics`] and [`rekeyed_topic`], [`intel`] and [`rules`] with [`reload`], [`homes`], [`view`], [`http`], [`shutdown`].
@@ -19,6 +19,7 @@ mod clock;
 mod commit;
 mod eof;
 mod error;
+mod fencing;
 mod handover;
 mod hearing;
 mod homes;

@@ -12,6 +12,7 @@
 //! It refuses to decide anything: what a refusal means for lanes and offsets is the worker's.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -268,6 +269,14 @@ pub trait Reader: Send + Sync + 'static {
 
     /// A committed record or news that come within this time.
     fn wait(&self, most: Duration) -> impl Future<Output = Polled<StateRecord>> + Send;
+
+    /// Where each partition of a topic ends.
+    fn ends(
+        &self,
+        topic: &str,
+        isolation: Isolation,
+        most: Duration,
+    ) -> impl Future<Output = Result<BTreeMap<i32, i64>, KafkaError>> + Send;
 
     /// How far the group has come in each partition of a topic, also where that is about to change.
     fn written_on(

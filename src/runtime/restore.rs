@@ -2,11 +2,8 @@
 //!
 //! Place in the flow: in taking up a partition (handover.rs), before its committed offset is asked for. The
 //! partition of the state is read from its first record to its end, committed records only. Its end is
-//! only the end where no transaction on it is open. One that is can only be of an owner before that died or
-//! does not know that it is none any more: whoever hands over in order has committed first. Such an owner
-//! is fenced: its producer's name, which stands in the state, is taken from it, which aborts what it had
-//! begun. Reading goes on beside the worker, whose lanes that stay go on meanwhile. It refuses
-//! to begin with less than all of the state.
+//! only the end where no transaction on it is open; who still has one is fenced (fencing.rs). Reading goes on beside
+//! the worker, whose lanes that stay go on meanwhile. It refuses to begin with less than all of the state.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +14,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Shared;
 use super::error::WorkerError;
-use super::port::{Isolation, Named, Port, Reader, StateRecord};
+use super::port::{Named, Port, Reader, StateRecord};
 use super::worker::Key;
-use crate::pipeline::lane;
 
 /// Longest wait for one answer of the brokers.
-const ASK: Duration = Duration::from_secs(5);
-/// A transaction that is being committed ends within this; one that stays open longer is of an owner before.
-const ENDING: Duration = Duration::from_millis(500);
-/// Longest wait for an open transaction to end, before others have their turn.
-const OPEN: Duration = Duration::from_secs(10);
+pub(super) const ASK: Duration = Duration::from_secs(5);
 /// So long without a record means that the brokers are away.
 const SILENCE: Duration = Duration::from_secs(10);
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -54,8 +46,13 @@ impl Reading {
         let (told, read) = channel();
         let port = states.port.clone();
         let work = async move {
+            let read = states.read_all(lanes).await;
+            let owners = read.as_ref().map(|read| states.owners(read)).ok();
             // Whoever asked may be gone.
-            let _ = told.send(states.read_all(lanes).await);
+            let _ = told.send(read);
+            if let Some(owners) = owners {
+                states.release_outputs(&owners).await;
+            }
         };
         port.beside("restore", work)?;
         Ok(Reading {
@@ -80,12 +77,12 @@ impl Reading {
 
 /// Reads partitions of the state.
 pub struct StateReader<P: Port> {
-    port: P,
-    shared: Arc<Shared>,
+    pub(super) port: P,
+    pub(super) shared: Arc<Shared>,
     /// The name of this worker's own producer, which is not fenced.
-    own: String,
+    pub(super) own: String,
     worker: usize,
-    reader: P::Reader,
+    pub(super) reader: P::Reader,
 }
 
 impl<P: Port> StateReader<P> {
@@ -113,7 +110,7 @@ impl<P: Port> StateReader<P> {
         Ok(states)
     }
 
-    fn since(&self, began: Instant) -> Duration {
+    pub(super) fn since(&self, began: Instant) -> Duration {
         self.port.now().saturating_duration_since(began)
     }
 
@@ -141,89 +138,7 @@ impl<P: Port> StateReader<P> {
         Ok(pairs)
     }
 
-    /// Where lines are re-keyed, an owner that died may also have an open transaction on what the lane reads.
-    async fn release_input(&self, (state, number): &Named, pairs: &Pairs) {
-        let topics = &self.shared.config.topics;
-        let Some(input) = topics.audit_rekeyed.as_ref() else {
-            return;
-        };
-        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let owner = lane::bookmark(pairs).map(|bookmark| bookmark.writer);
-        let owner = owner.filter(|owner| **owner != *self.own);
-        if let Some(owner) = owner
-            && topics.audit_state.as_ref() == Some(state)
-        {
-            let input = (input.clone(), *number);
-            if let Err(error) = self.wait_for_open_transactions(&input, Some(&*owner)).await {
-                // It times out by itself.
-                tracing::info!(topic = input.0, partition = number, %error, "an open transaction stays open");
-            }
-        }
-    }
-
-    /// Gives the first offset and the one after the last. `owner`: who may have one open, beside those that are
-    /// alive; else that stands in the partition.
-    async fn wait_for_open_transactions(
-        &self,
-        partition: &Named,
-        owner: Option<&str>,
-    ) -> Result<(i64, i64), KafkaError> {
-        let ending = match owner {
-            Some(_) => ENDING + self.shared.config.commit.interval,
-            None => ENDING,
-        };
-        let end_of = |isolation| self.reader.watermarks(isolation, partition, ASK);
-        let (low, high) = end_of(Isolation::All).await?;
-        let began = self.port.now();
-        let mut fenced = false;
-        loop {
-            let (_, stable) = end_of(Isolation::Committed).await?;
-            if stable >= high {
-                return Ok((low, high));
-            }
-            if self.since(began) > OPEN {
-                return Err(timed_out());
-            }
-            if self.since(began) > ending && !fenced {
-                fenced = true;
-                match owner {
-                    Some(owner) => self.fence(partition, owner).await?,
-                    None => self.fence_owner(partition, (low, stable)).await?,
-                }
-            }
-            self.port.sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn fence_owner(&self, partition: &Named, span: (i64, i64)) -> Result<(), KafkaError> {
-        let (pairs, _) = self.to_the_end(partition, span).await?;
-        let (topic, number) = partition;
-        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let Some(owner) = lane::bookmark(pairs).map(|bookmark| bookmark.writer) else {
-            tracing::info!(
-                topic,
-                partition = number,
-                "waiting for an open transaction to time out"
-            );
-            return Ok(());
-        };
-        if *owner == *self.own {
-            return Ok(());
-        }
-        self.fence(partition, &owner).await
-    }
-
-    async fn fence(&self, (topic, partition): &Named, owner: &str) -> Result<(), KafkaError> {
-        tracing::info!(
-            topic,
-            partition,
-            owner,
-            "ending the open transaction of an owner before"
-        );
-        self.reader.fence(owner, ASK).await
-    }
-
-    async fn to_the_end(
+    pub(super) async fn to_the_end(
         &self,
         partition: &Named,
         span: (i64, i64),
@@ -281,6 +196,6 @@ impl<P: Port> StateReader<P> {
     }
 }
 
-fn timed_out() -> KafkaError {
+pub(super) fn timed_out() -> KafkaError {
     KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)
 }

@@ -36,6 +36,8 @@ pub struct Seat {
     pub state_topic: Option<Arc<str>>,
     /// Something was read or said since the last transaction.
     pub changed: bool,
+    /// The next transaction is its last here: the state names no owner then.
+    pub leaving: bool,
     /// Its input is our own: what is not committed yet will be read too, and may stand in the open transaction of a worker
     /// that died.
     pub is_rekeyed: bool,
@@ -77,6 +79,7 @@ impl Seat {
             committed: None,
             state_topic: None,
             changed: false,
+            leaving: false,
             is_rekeyed: false,
             read_at: i64::MIN,
             end: None,

@@ -88,6 +88,18 @@ pub(super) fn name_of(topics: &Topics, kind: Kind) -> &str {
     }
 }
 
+/// Outputs that are wanted, the dead letters, and re-keyed lines.
+pub(super) fn outputs(config: &Config) -> Vec<&str> {
+    let topics = &config.topics;
+    let wanted = Kind::ALL
+        .into_iter()
+        .filter(|kind| config.lane.kinds.has(*kind));
+    let mut names: Vec<&str> = wanted.map(|kind| name_of(topics, kind)).collect();
+    names.push(&topics.dead_letter);
+    names.extend(topics.audit_rekeyed.as_deref());
+    names
+}
+
 /// Inputs that are read, outputs that are wanted, the dead letters, re-keyed lines, and the state.
 fn needed(config: &Config) -> Vec<&str> {
     let topics = &config.topics;
@@ -95,12 +107,7 @@ fn needed(config: &Config) -> Vec<&str> {
         .into_iter()
         .filter_map(|name| name.as_deref())
         .collect();
-    let wanted = Kind::ALL
-        .into_iter()
-        .filter(|kind| config.lane.kinds.has(*kind));
-    names.extend(wanted.map(|kind| name_of(topics, kind)));
-    names.push(&topics.dead_letter);
-    names.extend(topics.audit_rekeyed.as_deref());
+    names.extend(outputs(config));
     names.extend(state_topics::pairs(config).map(|(state, _)| state));
     names.sort_unstable();
     names.dedup();

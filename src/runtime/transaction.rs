@@ -51,7 +51,7 @@ impl<P: Port> Worker<P> {
     pub(super) async fn commit_all(&mut self) -> Result<(), WorkerError> {
         let began = self.port.now();
         self.progress.took(began);
-        if !self.sink.is_open() && !self.seats.values().any(|seat| seat.changed) {
+        if !self.has_to_commit() {
             return Ok(());
         }
         self.sink.begin()?;
@@ -82,6 +82,11 @@ impl<P: Port> Worker<P> {
             seat.changed = false;
         }
         Ok(())
+    }
+
+    /// Whether anything was read, said or remembered since the last transaction.
+    pub(super) fn has_to_commit(&self) -> bool {
+        self.sink.is_open() || self.seats.values().any(|seat| seat.changed)
     }
 
     /// The brokers are waited for, but not past the daemon's end.
@@ -145,7 +150,10 @@ impl<P: Port> Worker<P> {
         let bookmark = Bookmark {
             next,
             now: seat.ticked,
-            writer: sink.id().into(),
+            writer: match seat.leaving {
+                true => "".into(),
+                false => sink.id().into(),
+            },
         };
         let (mut result, mut rest) = (Ok(()), Rest::new());
         let mut write = |record: &[u8], value: Option<&[u8]>| {

@@ -183,6 +183,32 @@ pub fn killed_often(broker: &mut Broker) {
     last.stop_well();
 }
 
+/// What a daemon that is killed had written and not committed must not hold up who reads what is committed: left
+/// alone, its transaction would stay open for ten minutes.
+pub fn open_transaction(broker: &mut Broker) {
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene(broker, "eo-open");
+    let seldom = "[commit]\ninterval = \"4s\"\n\
+                  [kafka.properties]\n\"transaction.timeout.ms\" = \"600000\"\n";
+    let feeding = feed(&place, hosts, Some(PACE));
+    let first = place.start("first", seldom);
+    wait_for_part(&place, &expected, 1, 8);
+    let second = place.start("second", seldom);
+    let delivers = |more: f64| {
+        let delivered = second.metric("trailhound_outputs_delivered_total");
+        delivered.filter(|n| *n > more)
+    };
+    let before = wait_for("the second to write", || delivers(0.0));
+    wait_for("more of it", || delivers(before));
+    second.kill();
+    feeding.join().expect("fed");
+    compare(&place, &expected);
+    first.stop_well();
+}
+
 pub fn ended_often(broker: &mut Broker) {
     let Scene {
         place,

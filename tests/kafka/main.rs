@@ -72,6 +72,10 @@ const CASES: &[Case] = &[
     ("the_broker_is_killed_and_comes_back", cases::broker_killed),
     ("exactly_once_gives_what_replay_gives", exactly::undisturbed),
     ("exactly_once_through_kills", exactly::killed_often),
+    (
+        "exactly_once_the_open_transaction_of_a_daemon_that_was_killed_holds_up_nobody",
+        exactly::open_transaction,
+    ),
     ("exactly_once_through_ends_in_order", exactly::ended_often),
     (
         "exactly_once_while_a_second_daemon_joins_and_leaves",

@@ -220,9 +220,10 @@ fn a_record_of_the_state_that_is_skipped_is_caught() {
     caught(Fault::StateSkipped, 20);
 }
 
+/// The transaction of an owner before is ended by who comes after it, so that few offsets of one are left to be taken.
 #[test]
 fn offsets_of_an_old_generation_that_are_taken_are_caught() {
-    caught(Fault::GenerationIgnored, 50);
+    caught(Fault::GenerationIgnored, 200);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Bookmark {
     pub next: i64,
     /// The arrival clock.
     pub now: i64,
-    /// Who wrote it.
+    /// Who wrote it, and goes on; empty where it handed the lane over.
     pub writer: Box<str>,
 }
 

@@ -1,5 +1,6 @@
 //! A reader of the simulation: the state of a lane, read to its end; where re-keyed lines are; whose owner is fenced.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::error::KafkaError;
@@ -43,6 +44,23 @@ impl Reader for SimulatedReader {
             call(&self.cluster).await;
         }
         next
+    }
+
+    async fn ends(
+        &self,
+        topic: &str,
+        isolation: Isolation,
+        _: Duration,
+    ) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        call(&self.cluster).await;
+        let mut brokers = lock(&self.cluster);
+        if brokers.fails(self.node) {
+            return Err(timed_out());
+        }
+        let partitions = brokers.partitions(topic).into_iter();
+        let ends =
+            partitions.map(|partition| (partition.1, brokers.log(&partition).end(isolation)));
+        Ok(ends.collect())
     }
 
     async fn written_on(&self, topic: &str, _: Duration) -> Result<Vec<Written>, KafkaError> {
