@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 use drive::{drive, settings, step};
 use generate::{Shape, Traffic, traffic};
@@ -149,10 +149,8 @@ fn restoring(criterion: &mut Criterion) {
         .sum();
     println!("{} records of state, {bytes} bytes", pairs.len());
     criterion.bench_function("restoring/100_000_sessions", |b| {
-        b.iter(|| {
-            let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-            black_box(Lane::restore(settings.clone(), pairs).is_ok())
-        });
+        let restore = |pairs| black_box(Lane::restore(settings.clone(), pairs).is_ok());
+        b.iter_batched(|| pairs.clone(), restore, BatchSize::LargeInput);
     });
 }
 

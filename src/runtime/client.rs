@@ -18,6 +18,8 @@ const MESSAGES_A_KBYTE: u64 = 3;
 const MESSAGE_BYTES: u64 = 1_000_000;
 /// What a reader of the state has fetched and not yet read, in KiB.
 const READER_QUEUE_KBYTES: u32 = 2 * 1024;
+/// What it asks for at once.
+const READER_FETCH_BYTES: u32 = 256 * 1024;
 
 const RESET: &str = "auto.offset.reset";
 const ISOLATION: &str = "isolation.level";
@@ -125,6 +127,11 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
             "queued.max.messages.kbytes",
             READER_QUEUE_KBYTES.to_string(),
         )
+        // It grows when it is unpacked, and what was taken for it stays with the process.
+        .set("max.partition.fetch.bytes", READER_FETCH_BYTES.to_string())
+        .set("fetch.max.bytes", READER_FETCH_BYTES.to_string())
+        // The client raises the others to this.
+        .set("message.max.bytes", READER_FETCH_BYTES.to_string())
         .set(ISOLATION, isolation)
         .set(RESET, "earliest")
         .set("enable.auto.commit", "false")

@@ -8,14 +8,17 @@
 //! commits slowly: a transaction must have stood still for longer than a commit takes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
+use super::Shared;
 use super::port::{Isolation, Named, Port, Reader};
-use super::restore::{ASK, Pairs, StateReader, States, timed_out};
+use super::restore::{ASK, Pairs, StateReader, timed_out};
 use super::topics;
-use crate::pipeline::lane;
+use crate::config::Config;
+use crate::pipeline::lane::{self, Bookmark};
 
 /// A transaction that is being committed ends within this; one that stays open longer is of an owner before.
 const ENDING: Duration = Duration::from_millis(500);
@@ -25,66 +28,71 @@ const OPEN: Duration = Duration::from_secs(10);
 /// Output partitions on which a transaction is open, and where each begins.
 type Open = BTreeMap<Named, i64>;
 
+/// Who wrote a state and did not hand it over in order; not this worker, whose name is `own`.
+pub(super) fn owner(bookmark: Option<&Bookmark>, own: &str) -> Option<Box<str>> {
+    let owner = &bookmark?.writer;
+    (!owner.is_empty() && **owner != *own).then(|| owner.clone())
+}
+
+/// Fences owners before where some transaction on the outputs goes on for longer than any commit takes.
+pub(super) async fn release_outputs<P: Port>(
+    port: P,
+    shared: Arc<Shared>,
+    owners: BTreeSet<Box<str>>,
+) {
+    if let Err(error) = fence_who_holds_up(&port, &shared.config, &owners).await {
+        // It times out by itself.
+        tracing::info!(%error, "open transactions on the outputs stay open");
+    }
+}
+
+async fn fence_who_holds_up<P: Port>(
+    port: &P,
+    config: &Config,
+    owners: &BTreeSet<Box<str>>,
+) -> Result<(), KafkaError> {
+    if let Some(partition) = held_up(port, config).await? {
+        for owner in owners {
+            fence(port, &partition, owner).await?;
+        }
+    }
+    Ok(())
+}
+
+/// An output partition on which one transaction is open for longer than a commit takes.
+async fn held_up<P: Port>(port: &P, config: &Config) -> Result<Option<Named>, KafkaError> {
+    let reader = port.reader()?;
+    let before = open_outputs(&reader, config).await?;
+    if before.is_empty() {
+        return Ok(None);
+    }
+    port.sleep(ENDING + config.commit.interval).await;
+    let now = open_outputs(&reader, config).await?;
+    let mut before = before.into_iter();
+    let stands = before.find(|(partition, begin)| now.get(partition) == Some(begin));
+    Ok(stands.map(|(partition, _)| partition))
+}
+
+async fn open_outputs(reader: &impl Reader, config: &Config) -> Result<Open, KafkaError> {
+    let mut open = Open::new();
+    for topic in topics::outputs(config) {
+        let ends = reader.ends(topic, Isolation::All, ASK).await?;
+        let stable = reader.ends(topic, Isolation::Committed, ASK).await?;
+        let begins = stable.into_iter();
+        let begins = begins.filter(|(number, begin)| ends.get(number) > Some(begin));
+        open.extend(begins.map(|(number, begin)| ((topic.to_owned(), number), begin)));
+    }
+    Ok(open)
+}
+
 impl<P: Port> StateReader<P> {
-    /// Who wrote a state and did not hand it over in order; not this worker.
-    fn owner(&self, pairs: &Pairs) -> Option<Box<str>> {
-        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let owner = lane::bookmark(pairs)?.writer;
-        (!owner.is_empty() && *owner != *self.own).then_some(owner)
-    }
-
-    pub(super) fn owners(&self, states: &States) -> BTreeSet<Box<str>> {
-        let all = states.values();
-        all.filter_map(|(_, pairs)| self.owner(pairs)).collect()
-    }
-
-    /// Fences owners before where some transaction on the outputs goes on for longer than any commit takes.
-    pub(super) async fn release_outputs(&self, owners: &BTreeSet<Box<str>>) {
-        if owners.is_empty() {
-            return;
-        }
-        if let Err(error) = self.fence_who_holds_up(owners).await {
-            // It times out by itself.
-            tracing::info!(%error, "open transactions on the outputs stay open");
-        }
-    }
-
-    async fn fence_who_holds_up(&self, owners: &BTreeSet<Box<str>>) -> Result<(), KafkaError> {
-        let before = self.open_outputs().await?;
-        if before.is_empty() {
-            return Ok(());
-        }
-        let commit = ENDING + self.shared.config.commit.interval;
-        self.port.sleep(commit).await;
-        let now = self.open_outputs().await?;
-        let stands = |(partition, begin): &(&Named, &i64)| now.get(*partition) == Some(*begin);
-        if let Some((partition, _)) = before.iter().find(stands) {
-            for owner in owners {
-                self.fence(partition, owner).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn open_outputs(&self) -> Result<Open, KafkaError> {
-        let mut open = Open::new();
-        for topic in topics::outputs(&self.shared.config) {
-            let ends = self.reader.ends(topic, Isolation::All, ASK).await?;
-            let stable = self.reader.ends(topic, Isolation::Committed, ASK).await?;
-            let begins = stable.into_iter();
-            let begins = begins.filter(|(number, begin)| ends.get(number) > Some(begin));
-            open.extend(begins.map(|(number, begin)| ((topic.to_owned(), number), begin)));
-        }
-        Ok(open)
-    }
-
     /// Where lines are re-keyed, an owner that died may also have an open transaction on what the lane reads.
     pub(super) async fn release_input(&self, (state, number): &Named, pairs: &Pairs) {
         let topics = &self.shared.config.topics;
         let Some(input) = topics.audit_rekeyed.as_ref() else {
             return;
         };
-        if let Some(owner) = self.owner(pairs)
+        if let Some(owner) = owner(lane::bookmark(pairs).as_ref(), &self.own)
             && topics.audit_state.as_ref() == Some(state)
         {
             let input = (input.clone(), *number);
@@ -121,7 +129,7 @@ impl<P: Port> StateReader<P> {
             if self.since(began) > ending && !fenced {
                 fenced = true;
                 match owner {
-                    Some(owner) => self.fence(partition, owner).await?,
+                    Some(owner) => fence(&self.port, partition, owner).await?,
                     None => self.fence_owner(partition, (low, stable)).await?,
                 }
             }
@@ -132,7 +140,7 @@ impl<P: Port> StateReader<P> {
     async fn fence_owner(&self, partition: &Named, span: (i64, i64)) -> Result<(), KafkaError> {
         let (pairs, _) = self.to_the_end(partition, span).await?;
         let (topic, number) = partition;
-        let Some(owner) = self.owner(&pairs) else {
+        let Some(owner) = owner(lane::bookmark(&pairs).as_ref(), &self.own) else {
             tracing::info!(
                 topic,
                 partition = number,
@@ -140,16 +148,20 @@ impl<P: Port> StateReader<P> {
             );
             return Ok(());
         };
-        self.fence(partition, &owner).await
+        fence(&self.port, partition, &owner).await
     }
+}
 
-    async fn fence(&self, (topic, partition): &Named, owner: &str) -> Result<(), KafkaError> {
-        tracing::info!(
-            topic,
-            partition,
-            owner,
-            "ending the open transaction of an owner before"
-        );
-        self.reader.fence(owner, ASK).await
-    }
+async fn fence<P: Port>(
+    port: &P,
+    (topic, partition): &Named,
+    owner: &str,
+) -> Result<(), KafkaError> {
+    tracing::info!(
+        topic,
+        partition,
+        owner,
+        "ending the open transaction of an owner before"
+    );
+    port.fence(owner, ASK).await
 }

@@ -10,23 +10,23 @@
 //! what an owner before has committed; a state of another offset than the committed one is another's.
 //! It refuses to commit what was lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
-use super::client;
 use super::error::WorkerError;
 use super::offsets::{self, Beside};
 use super::port::{Committed, Consumer, Decision, Named, Port, ReadFrom};
-use super::restore::{Pairs, Reading, StateReader, States};
+use super::restore::{Reading, Saved, StateReader, States};
 use super::seat::Seat;
 use super::worker::{Key, Worker};
+use super::{client, fencing};
 use crate::config::Delivery;
 use crate::model::Source;
-use crate::pipeline::lane::{self, Lane};
+use crate::pipeline::lane::Lane;
 
 /// Longest wait for the brokers while the client waits for our answer; then it is tried again.
 const ASK: Duration = Duration::from_secs(5);
@@ -193,6 +193,8 @@ impl<P: Port> Worker<P> {
         let Some(states) = self.states(partitions)? else {
             return Ok(false);
         };
+        let owner = |saved: &Saved| fencing::owner(saved.bookmark.as_ref(), self.sink.id());
+        let owners: BTreeSet<Box<str>> = states.values().filter_map(owner).collect();
         let Some(seats) = self.beginnings(partitions, states).await? else {
             return Ok(false);
         };
@@ -206,6 +208,11 @@ impl<P: Port> Worker<P> {
         if let Err(error) = self.consumer.take_up(&begin) {
             // The group has gone on without us; its next decision says how.
             tracing::warn!(worker = self.id, %error, "assignment was not taken");
+        }
+        if !owners.is_empty() {
+            let (port, shared) = (self.port.clone(), Arc::clone(&self.shared));
+            let release = fencing::release_outputs(port, shared, owners);
+            self.port.beside("fence", release)?;
         }
         Ok(true)
     }
@@ -265,7 +272,7 @@ impl<P: Port> Worker<P> {
         }
         self.doubts = Doubts::new();
         let begin = |found: Found| match states.remove(&found.key) {
-            Some((topic, pairs)) => self.begin_with_state(found, topic, &pairs),
+            Some(saved) => self.begin_with_state(found, saved),
             None => Ok(self.begin_without_state(found)),
         };
         let seats: Result<_, _> = found.into_iter().map(begin).collect();
@@ -278,7 +285,7 @@ impl<P: Port> Worker<P> {
             return Ok(Some(States::new()));
         }
         let mut under_way = self.readings.iter();
-        let reading = match under_way.position(|reading| reading.is_of(partitions)) {
+        let mut reading = match under_way.position(|reading| reading.is_of(partitions)) {
             Some(at) => self.readings.swap_remove(at),
             None => {
                 self.forget_readings();
@@ -288,8 +295,8 @@ impl<P: Port> Worker<P> {
                 Reading::begin(reader, partitions, lanes.collect())?
             }
         };
-        match reading.end() {
-            Ok(Err(error)) if is_not_there(&error) => {
+        match reading.take(&self.settings) {
+            Err(error) if is_not_there(&error) => {
                 let now = self.port.now();
                 let since = *self.no_state_since.get_or_insert(now);
                 if now.saturating_duration_since(since) > LEARN {
@@ -297,13 +304,13 @@ impl<P: Port> Worker<P> {
                 }
                 Err(error.into())
             }
-            Ok(states) => {
-                self.no_state_since = None;
-                Ok(Some(states?))
-            }
-            Err(reading) => {
+            Ok(None) => {
                 self.readings.push(reading);
                 Ok(None)
+            }
+            ended => {
+                self.no_state_since = None;
+                Ok(ended?)
             }
         }
     }
@@ -363,24 +370,18 @@ impl<P: Port> Worker<P> {
 
     /// The lane goes on from its state, where that is of the committed offset. The two are one transaction,
     /// so where they differ somebody has set the offset, or made a topic anew.
-    fn begin_with_state(
-        &self,
-        found: Found,
-        topic: Arc<str>,
-        pairs: &Pairs,
-    ) -> Result<Beginning, WorkerError> {
+    fn begin_with_state(&self, found: Found, saved: Saved) -> Result<Beginning, WorkerError> {
         let partition = found.key.1;
         let (committed, low) = (found.committed, found.watermarks.0);
-        let all = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let restored = Lane::restore(Arc::clone(&self.settings), all);
-        let restored = restored.map_err(|source| WorkerError::State {
+        let topic = saved.topic;
+        let lane = saved.lane.map_err(|source| WorkerError::State {
             topic: Arc::clone(&topic),
             partition,
             source,
         })?;
         let is_there = committed.filter(|offset| *offset <= found.watermarks.1);
         let lost = found.beside == Beside::State && committed.is_some();
-        match restored {
+        match lane.zip(saved.bookmark) {
             Some((lane, bookmark)) if Some(bookmark.next) == is_there => {
                 let next = bookmark.next.max(low);
                 let (key, seat, _) = self.begin_at(found, lane);
@@ -401,7 +402,7 @@ impl<P: Port> Worker<P> {
         let lane = Lane::tracked(Arc::clone(&self.settings));
         let (key, seat, from) = self.begin_at(found, lane);
         let mut seat = seat.saved_in(topic, from.unwrap_or(low), i64::MIN);
-        seat.stale = pairs.keys().cloned().collect();
+        seat.stale = saved.keys;
         Ok((key, seat, from))
     }
 
@@ -495,11 +496,10 @@ fn found(key: Key, committed: &Committed, (low, high): (i64, i64)) -> Found {
 fn doubts(found: &[Found], states: &States) -> Doubts {
     let mut doubts = Doubts::new();
     for found in found {
-        let Some((_, pairs)) = states.get(&found.key) else {
+        let Some(saved) = states.get(&found.key) else {
             continue;
         };
-        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
-        let state_of = lane::bookmark(pairs).map(|bookmark| bookmark.next);
+        let state_of = saved.bookmark.as_ref().map(|bookmark| bookmark.next);
         let begins = state_of.is_none() && found.beside != Beside::State;
         if state_of != found.committed && !begins {
             doubts.insert(found.key, (state_of, found.committed));

@@ -77,7 +77,6 @@ impl Port for Live {
         let kafka = &self.shared.config.kafka;
         let reader = |isolation| client::reader(kafka, isolation).create_with_context(Silent);
         Ok(LiveReader {
-            shared: Arc::clone(&self.shared),
             committed: reader(client::READ_COMMITTED)?,
             all: reader(client::READ_UNCOMMITTED)?,
         })
@@ -89,6 +88,17 @@ impl Port for Live {
             "{}-{pid:x}-{now:x}-{worker}",
             self.shared.config.kafka.group
         )
+    }
+
+    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
+        let config = &self.shared.config;
+        let owner = Transactional {
+            id,
+            batch_bytes: usize::MAX,
+        };
+        let client = client::transactional(config, owner);
+        let producer: BaseProducer = client.create()?;
+        producer.init_transactions(most)
     }
 
     fn now(&self) -> Instant {
@@ -228,7 +238,6 @@ impl Consumer for LiveConsumer {
 }
 
 pub struct LiveReader {
-    shared: Arc<Shared>,
     committed: BaseConsumer<Silent>,
     all: BaseConsumer<Silent>,
 }
@@ -313,17 +322,6 @@ impl Reader for LiveReader {
             }
         });
         Ok(all.collect())
-    }
-
-    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
-        let config = &self.shared.config;
-        let owner = Transactional {
-            id,
-            batch_bytes: usize::MAX,
-        };
-        let client = client::transactional(config, owner);
-        let producer: BaseProducer = client.create()?;
-        producer.init_transactions(most)
     }
 }
 

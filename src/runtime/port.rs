@@ -135,6 +135,13 @@ pub trait Port: Clone + Send + Sync + 'static {
     /// later would end the other. It begins with the group, for rules of access by prefix.
     fn transactional_id(&self, worker: usize) -> String;
 
+    /// Takes this name of a transactional producer for a moment, which aborts what its owner had begun.
+    fn fence(
+        &self,
+        id: &str,
+        most: Duration,
+    ) -> impl Future<Output = Result<(), KafkaError>> + Send;
+
     /// For durations.
     fn now(&self) -> Instant;
 
@@ -284,13 +291,6 @@ pub trait Reader: Send + Sync + 'static {
         topic: &str,
         most: Duration,
     ) -> impl Future<Output = Result<Vec<Written>, KafkaError>> + Send;
-
-    /// Takes this name of a transactional producer for a moment, which aborts what its owner had begun.
-    fn fence(
-        &self,
-        id: &str,
-        most: Duration,
-    ) -> impl Future<Output = Result<(), KafkaError>> + Send;
 }
 
 /// Does what a thread does whose waits are inside its calls.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,6 +16,8 @@ use super::Shared;
 use super::error::WorkerError;
 use super::port::{Named, Port, Reader, StateRecord};
 use super::worker::Key;
+use crate::model::settings::Settings;
+use crate::pipeline::lane::{self, Bookmark, Lane, RestoreError};
 
 /// Longest wait for one answer of the brokers.
 pub(super) const ASK: Duration = Duration::from_secs(5);
@@ -26,38 +28,66 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// The last value of each key.
 pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// The state of each lane, with its topic.
-pub type States = BTreeMap<Key, (Arc<str>, Pairs)>;
+/// The state of one lane.
+pub struct Saved {
+    pub topic: Arc<str>,
+    /// Who wrote it, and how far it had read, where that much can be read.
+    pub bookmark: Option<Bookmark>,
+    /// What it is made of.
+    pub keys: Vec<Vec<u8>>,
+    /// The lane that goes on from there; `None` where nothing was saved.
+    pub lane: Result<Option<Lane>, RestoreError>,
+}
 
-type Read = Result<States, KafkaError>;
+impl Saved {
+    fn of(topic: Arc<str>, settings: &Arc<Settings>, pairs: Pairs) -> Saved {
+        let bookmark = lane::bookmark(&pairs);
+        let (keys, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+        let restored = Lane::restore(Arc::clone(settings), keys.iter().zip(values));
+        Saved {
+            topic,
+            bookmark,
+            lane: restored.map(|restored| restored.map(|(lane, _)| lane)),
+            keys,
+        }
+    }
+}
 
-/// The state of lanes being read, beside the worker.
+pub type States = BTreeMap<Key, Saved>;
+
+type Told = Result<(Key, Arc<str>, Pairs), KafkaError>;
+
+/// The state of lanes being read, beside the worker, which makes each lane while the next is read: no more than two are
+/// in memory as bytes.
 pub struct Reading {
     partitions: Vec<Named>,
-    read: Receiver<Read>,
+    lanes: usize,
+    read: Receiver<Told>,
+    states: States,
 }
 
 impl Reading {
     pub fn begin<P: Port>(
-        states: StateReader<P>,
+        reader: StateReader<P>,
         partitions: &[Named],
         lanes: Vec<(Key, Arc<str>)>,
     ) -> Result<Reading, WorkerError> {
-        let (told, read) = channel();
-        let port = states.port.clone();
+        let (told, read) = sync_channel(1);
+        let (port, many) = (reader.port.clone(), lanes.len());
         let work = async move {
-            let read = states.read_all(lanes).await;
-            let owners = read.as_ref().map(|read| states.owners(read)).ok();
-            // Whoever asked may be gone.
-            let _ = told.send(read);
-            if let Some(owners) = owners {
-                states.release_outputs(&owners).await;
+            if let Err(error) = reader.read_all(lanes, &told).await {
+                reader.tell(&told, Err(error)).await;
             }
+            // Its clients have done their part, and the lanes will need what they hold.
+            drop(reader);
+            drop(told);
         };
         port.beside("restore", work)?;
         Ok(Reading {
             partitions: partitions.to_vec(),
+            lanes: many,
             read,
+            states: States::new(),
         })
     }
 
@@ -65,12 +95,20 @@ impl Reading {
         self.partitions == partitions
     }
 
-    /// What was read; itself, where it is not at its end.
-    pub fn end(self) -> Result<Read, Reading> {
-        match self.read.try_recv() {
-            Ok(read) => Ok(read),
-            Err(TryRecvError::Empty) => Err(self),
-            Err(TryRecvError::Disconnected) => panic!("reading the state of lanes panicked"),
+    /// All that was to be read; `None`: not yet.
+    pub fn take(&mut self, settings: &Arc<Settings>) -> Result<Option<States>, KafkaError> {
+        loop {
+            match self.read.try_recv() {
+                Ok(told) => {
+                    let (key, topic, pairs) = told?;
+                    self.states.insert(key, Saved::of(topic, settings, pairs));
+                }
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) if self.states.len() == self.lanes => {
+                    return Ok(Some(std::mem::take(&mut self.states)));
+                }
+                Err(TryRecvError::Disconnected) => panic!("reading the state of lanes panicked"),
+            }
         }
     }
 }
@@ -101,13 +139,30 @@ impl<P: Port> StateReader<P> {
         })
     }
 
-    async fn read_all(&self, lanes: Vec<(Key, Arc<str>)>) -> Read {
-        let mut states = States::new();
+    async fn read_all(
+        &self,
+        lanes: Vec<(Key, Arc<str>)>,
+        told: &SyncSender<Told>,
+    ) -> Result<(), KafkaError> {
         for (key, topic) in lanes {
             let pairs = self.read(&(topic.to_string(), key.1)).await?;
-            states.insert(key, (topic, pairs));
+            if !self.tell(told, Ok((key, topic, pairs))).await {
+                break;
+            }
         }
-        Ok(states)
+        Ok(())
+    }
+
+    /// False: whoever asked is gone.
+    async fn tell(&self, told: &SyncSender<Told>, mut what: Told) -> bool {
+        loop {
+            match told.try_send(what) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => what = back,
+            }
+            self.port.sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub(super) fn since(&self, began: Instant) -> Duration {

@@ -125,8 +125,7 @@ impl Saved {
 
     /// The pairs come in another order than they were written.
     fn lane(&self, settings: &Arc<Settings>) -> (Lane, Bookmark) {
-        let pairs = self.pairs.iter().rev();
-        let pairs = pairs.map(|(key, value)| (&**key, &**value));
+        let pairs = self.pairs.clone().into_iter().rev();
         let restored = Lane::restore(Arc::clone(settings), pairs).expect("its own saved form");
         restored.unwrap_or_else(|| {
             let bookmark = Bookmark {

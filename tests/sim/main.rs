@@ -212,7 +212,7 @@ fn caught(fault: Fault, within: u64) {
 
 #[test]
 fn offsets_that_are_committed_before_their_outputs_are_caught() {
-    caught(Fault::OffsetsFirst, 20);
+    caught(Fault::OffsetsFirst, 100);
 }
 
 #[test]

@@ -123,6 +123,21 @@ impl Port for Simulated {
         format!("sim-{}-{worker}-{unique}", self.node)
     }
 
+    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
+        let until = lock(&self.cluster).now + most.as_millis() as i64;
+        loop {
+            call(&self.cluster).await;
+            let mut brokers = lock(&self.cluster);
+            if !brokers.fails(self.node) && brokers.coordinator.init(id).is_ok() {
+                brokers.count("owners fenced");
+                return Ok(());
+            }
+            if brokers.now > until {
+                return Err(timed_out());
+            }
+        }
+    }
+
     fn now(&self) -> Instant {
         let now = u64::try_from(lock(&self.cluster).now).unwrap_or(0);
         self.began + Duration::from_millis(now)

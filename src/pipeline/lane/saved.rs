@@ -210,23 +210,23 @@ impl Lane {
     }
 
     /// A tracked lane that goes on from the last value of each key; `None` where nothing was saved.
-    pub fn restore<'p>(
+    pub fn restore(
         settings: Arc<Settings>,
-        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+        pairs: impl IntoIterator<Item = (impl AsRef<[u8]>, Vec<u8>)>,
     ) -> Result<Option<(Lane, Bookmark)>, RestoreError> {
-        let all = Joined::of(pairs)?;
-        let Some(core) = all.values.get(&Key::Lane) else {
+        let mut all = Joined::of(pairs)?;
+        let Some(core) = all.values.remove(&Key::Lane) else {
             return match all.values.first_key_value() {
                 None => Ok(None),
                 Some((key, _)) => Err(damaged(format!("{key:?} without its lane"))),
             };
         };
-        let core: LaneCore = decode(&Key::Lane, core)?;
+        let core: LaneCore = decode(&Key::Lane, &core)?;
         let mut lane = Lane::new(settings);
         lane.state.told_before = core.told_before.unwrap_or(i64::MIN);
         let mut hosts: BTreeMap<u64, Pieces> = BTreeMap::new();
-        for (key, value) in &all.values {
-            lane.take_saved(key, value, &mut hosts)?;
+        for (key, value) in all.values {
+            lane.take_saved(&key, &value, &mut hosts)?;
         }
         let settings = Arc::clone(&lane.state.settings);
         let hosts = hosts.into_iter();
@@ -353,40 +353,51 @@ struct Joined {
 }
 
 impl Joined {
-    fn of<'p>(
-        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+    fn of(
+        pairs: impl IntoIterator<Item = (impl AsRef<[u8]>, Vec<u8>)>,
     ) -> Result<Joined, RestoreError> {
-        let mut parts: BTreeMap<Key, BTreeMap<u32, &[u8]>> = BTreeMap::new();
-        for (key, value) in pairs {
-            match value.split_first() {
-                Some((&VERSION, value)) => {
-                    let (key, number) = split_key(key)?;
-                    parts.entry(key).or_default().insert(number, value);
-                }
-                Some((&version, _)) => return Err(RestoreError::Version(version)),
-                None => return Err(damaged("a record without a version".into())),
-            }
-        }
         let mut joined = Joined {
             values: BTreeMap::new(),
             cut: BTreeMap::new(),
         };
-        for (key, parts) in parts {
-            let lacks = || damaged(format!("{key:?} lacks a part"));
-            let head = parts.get(&0).ok_or_else(lacks)?;
+        let mut rests: BTreeMap<(Key, u32), Vec<u8>> = BTreeMap::new();
+        for (key, mut value) in pairs {
+            match value.first() {
+                Some(&VERSION) => drop(value.drain(..1)),
+                Some(&version) => return Err(RestoreError::Version(version)),
+                None => return Err(damaged("a record without a version".into())),
+            }
+            match split_key(key.as_ref())? {
+                (key, 0) => drop(joined.values.insert(key, value)),
+                (key, number) => drop(rests.insert((key, number), value)),
+            }
+        }
+        for (key, value) in &mut joined.values {
             let (count, first) =
-                postcard::take_from_bytes::<u32>(head).map_err(|error| unread(&key, error))?;
-            let mut value = first.to_vec();
+                postcard::take_from_bytes::<u32>(value).map_err(|error| unread(key, error))?;
+            let head = value.len() - first.len();
+            value.drain(..head);
             for number in 1..=count {
-                value.extend_from_slice(parts.get(&number).ok_or_else(lacks)?);
+                let rest = rests.remove(&(*key, number));
+                value.extend(rest.ok_or_else(|| lacks_a_part(key))?);
             }
             if count > 0 {
                 joined.cut.insert(key.bytes(), count);
             }
-            joined.values.insert(key, value);
         }
-        Ok(joined)
+        // Parts behind the last may be left of a longer value; those of no value at all are not.
+        match rests
+            .keys()
+            .find(|(key, _)| !joined.values.contains_key(key))
+        {
+            Some((key, _)) => Err(lacks_a_part(key)),
+            None => Ok(joined),
+        }
     }
+}
+
+fn lacks_a_part(key: &Key) -> RestoreError {
+    damaged(format!("{key:?} lacks a part"))
 }
 
 fn split_key(bytes: &[u8]) -> Result<(Key, u32), RestoreError> {
@@ -412,9 +423,8 @@ fn damaged(what: String) -> RestoreError {
 }
 
 /// Who wrote the state, and how far it had read, where that much can be read.
-pub fn bookmark<'p>(pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>) -> Option<Bookmark> {
-    let lane = Key::Lane.bytes();
-    let (_, value) = pairs.into_iter().find(|(key, _)| *key == lane)?;
+pub fn bookmark(pairs: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Bookmark> {
+    let value = pairs.get(&Key::Lane.bytes())?;
     let value = value.strip_prefix(&[VERSION, 0])?;
     let (bookmark, _) = postcard::take_from_bytes::<Bookmark>(value).ok()?;
     Some(bookmark)

@@ -115,8 +115,7 @@ fn moved(mut lane: Lane, settings: &Arc<Settings>, saved: &mut BTreeMap<Vec<u8>,
         Some(value) => drop(saved.insert(key.to_vec(), value.to_vec())),
         None => assert!(saved.remove(key).is_some(), "a key that was never told"),
     });
-    let pairs = saved.iter().map(|(key, value)| (&**key, &**value));
-    match Lane::restore(settings.clone(), pairs) {
+    match Lane::restore(settings.clone(), saved.clone()) {
         Ok(Some((lane, _))) => lane,
         Ok(None) => panic!("nothing was saved"),
         Err(error) => panic!("its own saved form: {error}"),

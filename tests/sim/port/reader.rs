@@ -1,4 +1,4 @@
-//! A reader of the simulation: the state of a lane, read to its end; where re-keyed lines are; whose owner is fenced.
+//! A reader of the simulation: the state of a lane, read to its end; where topics end, and where re-keyed lines are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,21 +80,6 @@ impl Reader for SimulatedReader {
             end: brokers.log(&partition).end(Isolation::Committed),
         });
         Ok(written.collect())
-    }
-
-    async fn fence(&self, id: &str, most: Duration) -> Result<(), KafkaError> {
-        let until = lock(&self.cluster).now + most.as_millis() as i64;
-        loop {
-            call(&self.cluster).await;
-            let mut brokers = lock(&self.cluster);
-            if !brokers.fails(self.node) && brokers.coordinator.init(id).is_ok() {
-                brokers.count("owners fenced");
-                return Ok(());
-            }
-            if brokers.now > until {
-                return Err(timed_out());
-            }
-        }
     }
 }
 

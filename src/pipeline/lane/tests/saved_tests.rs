@@ -32,8 +32,7 @@ impl Saved {
     }
 
     pub fn lane(&self, settings: Arc<Settings>) -> Result<Lane, RestoreError> {
-        let pairs = self.pairs.iter().rev();
-        let pairs = pairs.map(|(key, value)| (&**key, &**value));
+        let pairs = self.pairs.clone().into_iter().rev();
         let restored = Lane::restore(settings, pairs)?;
         Ok(restored.expect("something was saved").0)
     }
@@ -280,7 +279,11 @@ fn another_version_and_damaged_records_are_refused() {
     let (key, _) = saved.pairs.pop_first().unwrap();
     assert_eq!(key, Key::Lane.bytes());
     assert!(matches!(refused(saved), Some(RestoreError::Damaged(_))));
-    assert!(Lane::restore(settings(), []).unwrap().is_none());
+    assert!(
+        Lane::restore(settings(), BTreeMap::<Vec<u8>, Vec<u8>>::new())
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
@@ -316,7 +319,6 @@ proptest::proptest! {
                 None => key[at] = byte,
             }
         }
-        let pairs = pairs.iter().map(|(key, value)| (&**key, &**value));
         if let Ok(Some((mut lane, _))) = Lane::restore(settings(), pairs) {
             let (intel, mut out) = (IntelSet::default(), Outputs::new());
             for line in [program_start("web01", 1), program_start("web01", 2), logon(600, 101, true)].concat() {
