@@ -3,6 +3,7 @@
 //! Place in the flow: above everything; each command is a module. NDJSON goes to stdout, words for
 //! people to stderr. It refuses to hold any logic of the pipeline or of the daemon.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,6 +74,21 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
         Failure::Configuration(error.to_string())
     }
+}
+
+/// Whoever read what a command says to people may have seen enough: `trailhound demo | head`.
+fn unless_closed(said: anyhow::Result<()>) -> anyhow::Result<()> {
+    let is_closed = |error: &anyhow::Error| {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    said.or_else(|error| {
+        if is_closed(&error) {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// `EX_CONFIG` of sysexits.h.

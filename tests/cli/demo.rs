@@ -1,8 +1,9 @@
 //! `demo` ends by itself, with the alerts that the story must give, and steers no terminal.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{code, run, stderr};
+use super::{code, run, stderr, trailhound};
 
 #[test]
 fn the_story_is_told_to_its_end() {
@@ -33,4 +34,15 @@ fn the_story_is_told_to_its_end() {
     }
     assert_eq!(told.matches("\nhost ").count(), 1, "{told}");
     assert!(!told.contains('\x1b'), "colour where nobody looks");
+}
+
+/// As with `demo | head`.
+#[test]
+fn it_ends_in_order_where_nobody_reads_on() {
+    let mut demo = trailhound(&["demo"]);
+    let pipes = demo.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = pipes.spawn().unwrap();
+    drop(running.stdout.take());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
 }

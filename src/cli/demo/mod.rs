@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::story as sessions;
-use super::{Failure, logging};
+use super::{Failure, logging, unless_closed};
 use crate::config::{self, Beside, Config, Topics};
 use crate::runtime::{self, Stop};
 
@@ -50,6 +50,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    match tell(args) {
+        Err(Failure::Failed(error)) => Ok(unless_closed(Err(error))?),
+        ended => ended,
+    }
+}
+
+fn tell(args: &Args) -> Result<(), Failure> {
     logging::start(logging::Format::Text, &args.log_level)?;
     let directory = Directory::new()?;
     let broker = Broker::start()?;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use indicatif::ProgressBar;
 
-use super::Failure;
 use super::paint::Paint;
 use super::replay::open::{detect, open};
+use super::{Failure, unless_closed};
 use crate::model::schema::Schemas;
 use crate::model::{Input, Kind, Outputs, Schema, Settings, Timestamp};
 use crate::pipeline::intel::IntelSet;
@@ -60,16 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let input = open(&args.file, &ProgressBar::hidden())?;
     let stdout = io::stdout();
     let said = explain(args, input, &mut stdout.lock(), Paint::of_stdout());
-    match said {
-        // Whoever read it has seen enough.
-        Err(error) if is_closed(&error) => Ok(()),
-        said => Ok(said.with_context(|| format!("explaining {}", args.file.display()))?),
-    }
-}
-
-fn is_closed(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    Ok(unless_closed(said).with_context(|| format!("explaining {}", args.file.display()))?)
 }
 
 fn explain(

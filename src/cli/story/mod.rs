@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use super::paint::Paint;
 use super::replay::{follow::Follower, pipe};
-use super::{Failure, intel, rules};
+use super::{Failure, intel, rules, unless_closed};
 use crate::model::{Kind, OutputKind, Outputs, Settings};
 use crate::pipeline::lane::Lane;
 
@@ -72,11 +72,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         from: args.from.map(|ip| ip.to_string()),
     };
     let mut out = io::BufWriter::new(stdout.lock());
-    match print.book(&book, &mut out).and_then(|()| out.flush()) {
-        // Whoever read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        said => Ok(said.context("writing to stdout")?),
-    }
+    let said = print.book(&book, &mut out).and_then(|()| out.flush());
+    Ok(unless_closed(said.context("writing to stdout"))?)
 }
 
 fn gather(book: &mut Book, out: &Outputs) {
