@@ -121,6 +121,8 @@ pub fn reader(kafka: &Kafka, isolation: &str) -> ClientConfig {
     let mut config = with_properties(base(kafka), kafka);
     config
         .set("group.id", &kafka.group)
+        // As for the consumer.
+        .set("fetch.queue.backoff.ms", "5")
         // The end of a partition is told as soon as it is reached.
         .set("fetch.wait.max.ms", "10")
         .set(
@@ -248,6 +250,9 @@ mod tests {
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
         assert_eq!(consumer.get(RESET), Some("earliest"));
         assert!(begins_at_end(kafka));
+        // Else a queue that is full costs a second, and reading state has many.
+        let reader = reader(kafka, READ_COMMITTED);
+        assert_eq!(reader.get("fetch.queue.backoff.ms"), Some("5"));
         // As librdkafka itself understands them.
         let native = producer(&config).create_native_config().expect("valid");
         for (name, value) in [
