@@ -1,7 +1,7 @@
 //! The daemon: Kafka, files, HTTP, signals and threads around the pure pipeline.
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
-//! a record's way: [`worker`] (the loop) with [`handover`] (lanes come and go), [`observe`] and [`error`], [`seat`]
+//! a record's way: [`worker`] (the loop) with [`handover`] and [`takeup`] (lanes come and go), [`observe`] and [`error`], [`seat`]
 //! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane, and [`fencing`], which ends what its owner before left open; where producers do not key, [`rekey`] with [`abreast`] before
@@ -41,6 +41,7 @@ mod seat;
 mod shutdown;
 mod sink;
 mod state_topics;
+mod takeup;
 pub mod topics;
 mod transaction;
 mod upstream;

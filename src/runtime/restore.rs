@@ -1,6 +1,6 @@
 //! Reading the saved state of lanes, before their first record.
 //!
-//! Place in the flow: in taking up a partition (handover.rs), before its committed offset is asked for. The
+//! Place in the flow: in taking up a partition (takeup.rs), before its committed offset is asked for. The
 //! partition of the state is read from its first record to its end, committed records only. Its end is
 //! only the end where no transaction on it is open; who still has one is fenced (fencing.rs). Reading goes on beside
 //! the worker, whose lanes that stay go on meanwhile. It refuses to begin with less than all of the state.

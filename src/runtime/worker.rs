@@ -5,7 +5,7 @@
 //!
 //! 1. An output is handed over before the offset of its input may be committed (offsets.rs, sink.rs).
 //! 2. A full producer stops the input: a worker never holds the outputs of more than one record.
-//! 3. Lanes come and go only between two records (rebalance.rs, handover.rs).
+//! 3. Lanes come and go only between two records (rebalance.rs, handover.rs, takeup.rs).
 //!
 //! Where delivery is exactly once, a commit is a transaction (transaction.rs), and after an abort the lanes
 //! begin again at the last one.
@@ -25,13 +25,13 @@ use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::error::WorkerError;
-use super::handover::Doubts;
 use super::port::{Consumer, Decision, Named, Port};
 use super::rekey::Rekey;
 use super::restore::Reading;
 use super::room::LetGo;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink};
+use super::takeup::Doubts;
 use super::upstream::{self, Upstream};
 use super::view::AlertView;
 use crate::config::{Config, Delivery};
