@@ -122,7 +122,7 @@ metrics! {
     commit_failures: IntCounter = "commit_failures_total";
     /// Transactions that were aborted; what they held is read again.
     aborted_transactions: IntCounter = "aborted_transactions_total";
-    /// Workers that ended because their producer could do no more, and began anew.
+    /// Workers that ended because their producer could do no more or their lanes were another's, and began anew.
     worker_restarts: IntCounter = "worker_restarts_total";
     /// Records of the lanes' state written.
     state_records: IntCounter = "state_records_total";

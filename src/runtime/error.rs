@@ -15,6 +15,8 @@ pub enum WorkerError {
     Sink(#[from] SinkError),
     #[error("Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    #[error("partition {partition} of '{topic}' is another worker's by now: its offset moves on")]
+    Overtaken { topic: Arc<str>, partition: i32 },
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),
     #[error("stopped while the brokers took no outputs; what was not committed is read again")]
@@ -51,6 +53,9 @@ impl WorkerError {
 
     /// This worker can do no more, and another may begin in its place.
     pub(super) fn is_of_this_worker_alone(&self) -> bool {
-        matches!(self, WorkerError::Sink(SinkError::Unusable { .. }))
+        matches!(
+            self,
+            WorkerError::Sink(SinkError::Unusable { .. }) | WorkerError::Overtaken { .. }
+        )
     }
 }

@@ -162,6 +162,7 @@ impl<P: Port> Worker<P> {
         }
         for key in self.keys(partitions) {
             self.ends.remove(key.0, key.1);
+            self.doubts.remove(&key);
             if let Some(rekey) = &mut self.rekey {
                 rekey.remove(key);
             }

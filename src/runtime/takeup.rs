@@ -123,6 +123,11 @@ impl<P: Port> Worker<P> {
         let found = self.look_up(partitions).await?;
         // Whoever was stopped between the two reads may have an old state beside a new offset.
         let doubts = doubts(&found, &states);
+        // Such a one would read state and offsets of others for ever: they are one transaction, but not one read.
+        if let Some((topic, partition)) = overtaken(&self.doubts, &doubts) {
+            let topic = Arc::clone(&self.topics[topic].1);
+            return Err(WorkerError::Overtaken { topic, partition });
+        }
         if !doubts.is_empty() && doubts != self.doubts {
             self.doubts = doubts;
             return Ok(None);
@@ -329,6 +334,15 @@ fn doubts(found: &[Found], states: &States) -> Doubts {
         }
     }
     doubts
+}
+
+/// A lane for which somebody committed between two looks. Whoever owns it does not while it looks.
+fn overtaken(before: &Doubts, now: &Doubts) -> Option<Key> {
+    let moves = |(key, (_, committed)): &(&Key, &(Option<i64>, Option<i64>))| {
+        let before = before.get(key);
+        before.is_some_and(|(_, before)| before != committed)
+    };
+    now.iter().find(moves).map(|(key, _)| *key)
 }
 
 /// The brokers do not know the topic, or the partition.

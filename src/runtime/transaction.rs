@@ -222,6 +222,7 @@ impl<P: Port> Worker<P> {
     /// Makes the lanes anew from what was committed, and has the consumer read on from there.
     pub(super) async fn rewind(&mut self) -> Result<(), WorkerError> {
         let names: Vec<Named> = self.seats.keys().map(|key| self.named(*key)).collect();
+        self.doubts.clear();
         let began = self.port.now();
         loop {
             match self.rewind_to_committed(&names).await {

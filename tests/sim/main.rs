@@ -167,6 +167,13 @@ fn what_is_rekeyed_is_what_replay_says() {
     hold(rekeyed_seeds(), |seed| rekeying(seed, None));
 }
 
+/// A worker whose lanes were another's by then began them again from what was committed, and read state and offsets of that
+/// other, which never agreed, until it gave up.
+#[test]
+fn whoever_was_overtaken_does_not_read_for_ever() {
+    hold(9256..9257, |seed| rekeying(seed, None));
+}
+
 #[test]
 fn at_least_once_loses_no_event() {
     hold(0..40, |seed| Plan {

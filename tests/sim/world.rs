@@ -303,7 +303,9 @@ impl World {
             Ok(()) => {}
             Err(WorkerError::Interrupted) => self.kill(which, "ended late"),
             // Nothing was committed, and nobody begins in its place.
-            Err(WorkerError::Sink(_)) if self.processes[which].stop.is_set() => {
+            Err(WorkerError::Sink(_) | WorkerError::Overtaken { .. })
+                if self.processes[which].stop.is_set() =>
+            {
                 self.kill(which, "ended fenced");
             }
             Err(error) => return Err(format!("the daemon {node} ended: {error}")),
