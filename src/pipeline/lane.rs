@@ -43,7 +43,7 @@ use desk::Desk;
 use hosts::{Hosts, Pushed};
 pub use rarity::PatternCounts;
 use saved::Log;
-pub use saved::{Bookmark, RestoreError, bookmark};
+pub use saved::{Bookmark, RestoreError, bookmark, bookmark_key};
 use trace::{Step, Trace};
 
 /// Counters of a lane since it began; they only grow.

@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 
 use super::Shared;
 use super::port::{Isolation, Named, Port, Reader};
-use super::restore::{ASK, Pairs, StateReader, timed_out};
+use super::restore::{ASK, Pairs, StateReader, bookmark_of, timed_out};
 use super::topics;
 use crate::config::Config;
 use crate::pipeline::lane::{self, Bookmark};
@@ -92,7 +92,7 @@ impl<P: Port> StateReader<P> {
         let Some(input) = topics.audit_rekeyed.as_ref() else {
             return;
         };
-        if let Some(owner) = owner(lane::bookmark(pairs).as_ref(), &self.own)
+        if let Some(owner) = owner(bookmark_of(pairs).as_ref(), &self.own)
             && topics.audit_state.as_ref() == Some(state)
         {
             let input = (input.clone(), *number);
@@ -138,9 +138,17 @@ impl<P: Port> StateReader<P> {
     }
 
     async fn fence_owner(&self, partition: &Named, span: (i64, i64)) -> Result<(), KafkaError> {
-        let (pairs, _) = self.to_the_end(partition, span).await?;
         let (topic, number) = partition;
-        let Some(owner) = owner(lane::bookmark(&pairs).as_ref(), &self.own) else {
+        // Whoever died in its first transaction has its name in that alone.
+        let key = lane::bookmark_key();
+        let begun = self.reader.first_of(partition, span.1, &key, ASK).await?;
+        let begun = begun.and_then(|value| lane::bookmark(&value));
+        let mut named = owner(begun.as_ref(), &self.own);
+        if named.is_none() {
+            let (pairs, _) = self.to_the_end(partition, span).await?;
+            named = owner(bookmark_of(&pairs).as_ref(), &self.own);
+        }
+        let Some(owner) = named else {
             tracing::info!(
                 topic,
                 partition = number,

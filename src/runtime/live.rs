@@ -280,6 +280,33 @@ impl Reader for LiveReader {
         self.committed.assign(&list)
     }
 
+    async fn first_of(
+        &self,
+        (topic, partition): &Named,
+        from: i64,
+        key: &[u8],
+        most: Duration,
+    ) -> Result<Option<Vec<u8>>, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, *partition, Offset::Offset(from))?;
+        self.all.assign(&list)?;
+        let until = Instant::now() + most;
+        let found = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.all.poll(left) {
+                Some(Ok(record)) if record.key() == Some(key) => {
+                    break Ok(record.payload().map(<[u8]>::to_vec));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(KafkaError::PartitionEOF(at))) if at == *partition => break Ok(None),
+                Some(Err(error)) => break Err(error),
+                None => break Ok(None),
+            }
+        };
+        self.all.unassign()?;
+        found
+    }
+
     async fn wait(&self, most: Duration) -> Polled<StateRecord> {
         let record = |message: BorrowedMessage<'_>| StateRecord {
             key: message.key().unwrap_or_default().to_vec(),

@@ -277,6 +277,15 @@ pub trait Reader: Send + Sync + 'static {
     /// A committed record or news that come within this time.
     fn wait(&self, most: Duration) -> impl Future<Output = Polled<StateRecord>> + Send;
 
+    /// The first value of a key from an offset on, also where it is not committed.
+    fn first_of(
+        &self,
+        partition: &Named,
+        from: i64,
+        key: &[u8],
+        most: Duration,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, KafkaError>> + Send;
+
     /// Where each partition of a topic ends.
     fn ends(
         &self,

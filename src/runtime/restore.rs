@@ -41,7 +41,7 @@ pub struct Saved {
 
 impl Saved {
     fn of(topic: Arc<str>, settings: &Arc<Settings>, pairs: Pairs) -> Saved {
-        let bookmark = lane::bookmark(&pairs);
+        let bookmark = bookmark_of(&pairs);
         let (keys, values): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let restored = Lane::restore(Arc::clone(settings), keys.iter().zip(values));
         Saved {
@@ -51,6 +51,10 @@ impl Saved {
             keys,
         }
     }
+}
+
+pub(super) fn bookmark_of(pairs: &Pairs) -> Option<Bookmark> {
+    lane::bookmark(pairs.get(&lane::bookmark_key())?)
 }
 
 pub type States = BTreeMap<Key, Saved>;

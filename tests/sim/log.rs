@@ -78,6 +78,12 @@ impl Log {
         Err(end)
     }
 
+    /// Also what is not committed, or was aborted.
+    pub fn all_from(&self, from: i64) -> impl Iterator<Item = &Record> {
+        let entries = self.entries.iter().skip(from.max(0) as usize);
+        entries.filter_map(|entry| entry.record.as_ref())
+    }
+
     pub fn committed(&self) -> impl Iterator<Item = &Record> {
         let mut at = 0;
         std::iter::from_fn(move || {

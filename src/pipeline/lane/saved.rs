@@ -422,9 +422,13 @@ fn damaged(what: String) -> RestoreError {
     RestoreError::Damaged(what)
 }
 
-/// Who wrote the state, and how far it had read, where that much can be read.
-pub fn bookmark(pairs: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<Bookmark> {
-    let value = pairs.get(&Key::Lane.bytes())?;
+/// The key under which a lane's bookmark stands.
+pub fn bookmark_key() -> Vec<u8> {
+    Key::Lane.bytes()
+}
+
+/// Who wrote the state, and how far it had read, from the value of that key, where that much can be read.
+pub fn bookmark(value: &[u8]) -> Option<Bookmark> {
     let value = value.strip_prefix(&[VERSION, 0])?;
     let (bookmark, _) = postcard::take_from_bytes::<Bookmark>(value).ok()?;
     Some(bookmark)

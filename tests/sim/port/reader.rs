@@ -46,6 +46,23 @@ impl Reader for SimulatedReader {
         next
     }
 
+    async fn first_of(
+        &self,
+        partition: &Named,
+        from: i64,
+        key: &[u8],
+        _: Duration,
+    ) -> Result<Option<Vec<u8>>, KafkaError> {
+        call(&self.cluster).await;
+        let mut brokers = lock(&self.cluster);
+        if brokers.fails(self.node) {
+            return Err(timed_out());
+        }
+        let log = brokers.log(partition);
+        let first = log.all_from(from).find(|record| record.key == key);
+        Ok(first.and_then(|record| record.value.clone()))
+    }
+
     async fn ends(
         &self,
         topic: &str,
