@@ -82,13 +82,10 @@ fn unless_closed(said: anyhow::Result<()>) -> anyhow::Result<()> {
         let error = error.downcast_ref::<io::Error>();
         error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
-    said.or_else(|error| {
-        if is_closed(&error) {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })
+    match said {
+        Err(error) if is_closed(&error) => Ok(()),
+        said => said,
+    }
 }
 
 /// `EX_CONFIG` of sysexits.h.

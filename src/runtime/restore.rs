@@ -61,8 +61,8 @@ pub type States = BTreeMap<Key, Saved>;
 
 type Told = Result<(Key, Arc<str>, Pairs), KafkaError>;
 
-/// The state of lanes being read, beside the worker, which makes each lane while the next is read: no more than two are
-/// in memory as bytes.
+/// The state of lanes being read, beside the worker, which makes each lane while others are read: as bytes no more than
+/// three are in memory, one that is read, one that waits, one that is made.
 pub struct Reading {
     partitions: Vec<Named>,
     lanes: usize,

@@ -123,7 +123,7 @@ impl<P: Port> Worker<P> {
         let found = self.look_up(partitions).await?;
         // Whoever was stopped between the two reads may have an old state beside a new offset.
         let doubts = doubts(&found, &states);
-        // Such a one would read state and offsets of others for ever: they are one transaction, but not one read.
+        // State and offset of another that commits never agree: they are one transaction, and are read one after the other.
         if let Some((topic, partition)) = overtaken(&self.doubts, &doubts) {
             let topic = Arc::clone(&self.topics[topic].1);
             return Err(WorkerError::Overtaken { topic, partition });

@@ -219,7 +219,7 @@ fn caught(fault: Fault, within: u64) {
 
 #[test]
 fn offsets_that_are_committed_before_their_outputs_are_caught() {
-    caught(Fault::OffsetsFirst, 100);
+    caught(Fault::OffsetsFirst, 20);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_record_of_the_state_that_is_skipped_is_caught() {
 /// The transaction of an owner before is ended by who comes after it, so that few offsets of one are left to be taken.
 #[test]
 fn offsets_of_an_old_generation_that_are_taken_are_caught() {
-    caught(Fault::GenerationIgnored, 200);
+    caught(Fault::GenerationIgnored, 50);
 }
 
 #[test]
