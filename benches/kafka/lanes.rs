@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::clients;
-use crate::daemon::Place;
+use crate::daemon::{ALL_KINDS, Place};
 use crate::generate::{Shape, traffic};
 use crate::throughput::{LINES_OF_EVENT, fill, rate, resident, seconds_of_processor};
 
@@ -31,7 +31,9 @@ pub fn run(broker: &Broker, lines: usize) {
             let topic = place.topic("lanes");
             clients::make_topics(&place.servers, &[&topic], partitions, &[]);
             let records = fill(&place, &topic, &made.lines, 1);
-            let config = place.config("").replace(&place.topic("audit.raw"), &topic);
+            let config = place
+                .config(ALL_KINDS)
+                .replace(&place.topic("audit.raw"), &topic);
             let daemon = place.start_with("daemon", &config);
             let rate = rate(&place.servers, &place.prefix, &topic, records);
             let used = seconds_of_processor(&daemon);

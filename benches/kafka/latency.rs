@@ -10,7 +10,7 @@ use rdkafka::message::Message;
 
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
-use crate::daemon::Place;
+use crate::daemon::{ALL_KINDS, Place};
 use crate::generate::{Line, Shape, traffic};
 use crate::reader;
 
@@ -29,7 +29,7 @@ pub fn run(broker: &Broker, seconds: u64) {
     };
     let topic = place.topic("process");
     clients::make_topics(&place.servers, &[&topic], 4, &[]);
-    let daemon = place.start("daemon", "");
+    let daemon = place.start("daemon", ALL_KINDS);
     daemon.wait_ready();
     let (sent, stop) = (Sent::default(), Arc::new(AtomicBool::new(false)));
     let reader = {

@@ -19,7 +19,7 @@ use trailhound::runtime::rules;
 
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
-use crate::daemon::Place;
+use crate::daemon::{ALL_KINDS, Place};
 use crate::reader;
 use crate::recording::{self, Host};
 
@@ -178,7 +178,7 @@ fn through_kafka(
     };
     let topic = place.topic("alert");
     clients::make_topics(&place.servers, &[&topic], 4, &[]);
-    let daemon = place.start("daemon", "[rules]\npack = true\n");
+    let daemon = place.start("daemon", &format!("{ALL_KINDS}[rules]\npack = true\n"));
     daemon.wait_ready();
     let reader = reader::of(&place.servers, &topic);
     let sent = std::thread::scope(|scope| {

@@ -11,7 +11,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
 use crate::copy::Copy;
-use crate::daemon::{Daemon, Place};
+use crate::daemon::{ALL_KINDS, Daemon, Place};
 use crate::generate::{Line, Shape, traffic};
 
 /// Of each shape, in turn with copies.
@@ -38,7 +38,7 @@ pub fn run(broker: &Broker, lines: usize) {
             let copy = Copy::start(&place);
             copies.push(rate(&place.servers, copy.group(), &topic, records) * lines_of_record);
             copy.stop();
-            let daemon = place.start("daemon", "");
+            let daemon = place.start("daemon", ALL_KINDS);
             daemons.push(rate(&place.servers, &place.prefix, &topic, records) * lines_of_record);
             cpu.push(made.lines.len() as f64 / seconds_of_processor(&daemon));
             daemon.stop_well();

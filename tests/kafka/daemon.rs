@@ -17,6 +17,11 @@ use crate::clients;
 /// The kinds that are written, which end the names of their topics.
 pub const KINDS: [&str; 4] = ["process", "logon", "flow", "alert"];
 
+/// Configuration: all kinds are written, also the one that nobody has who does not ask for it.
+pub const ALL_KINDS: &str = r#"[output]
+kinds = ["process", "logon", "flow", "alert", "audit"]
+"#;
+
 /// The brokers assign partitions, and not one of the members.
 pub const BROKERS_ASSIGN: &str = "\"group.protocol\" = \"consumer\"\n";
 
