@@ -202,10 +202,10 @@ impl Consumer for LiveConsumer {
 
     async fn watermarks(
         &self,
-        (topic, partition): &Named,
+        partition: &Named,
         most: Duration,
     ) -> Result<(i64, i64), KafkaError> {
-        self.0.fetch_watermarks(topic, *partition, most)
+        watermarks_of(&self.0, partition, most)
     }
 
     fn membership(&self) -> Option<ConsumerGroupMetadata> {
@@ -237,6 +237,21 @@ impl Consumer for LiveConsumer {
     }
 }
 
+/// Of a leader that is gone the client learns nothing by itself where it does not read the partition: it asks who is not
+/// there, or, where the cluster no longer names that broker, says that there is no such partition, for minutes
+/// (`rd_kafka_topic_partition_list_query_leaders`). So it is told to find out who leads now.
+fn watermarks_of<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    (topic, partition): &Named,
+    most: Duration,
+) -> KafkaResult<(i64, i64)> {
+    let ask = || client.fetch_watermarks(topic, *partition, most);
+    ask().or_else(|error| match client.fetch_metadata(Some(topic), most) {
+        Ok(_) => ask(),
+        Err(_) => Err(error),
+    })
+}
+
 pub struct LiveReader {
     committed: BaseConsumer<Silent>,
     all: BaseConsumer<Silent>,
@@ -264,11 +279,10 @@ impl Reader for LiveReader {
     async fn watermarks(
         &self,
         isolation: Isolation,
-        (topic, partition): &Named,
+        partition: &Named,
         most: Duration,
     ) -> Result<(i64, i64), KafkaError> {
-        let client = self.of(isolation);
-        client.fetch_watermarks(topic, *partition, most)
+        watermarks_of(self.of(isolation), partition, most)
     }
 
     fn read(&self, partition: Option<&Named>) -> Result<(), KafkaError> {

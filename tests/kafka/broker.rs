@@ -26,7 +26,7 @@ pub trait Door {
     }
 }
 
-struct NoDoor;
+pub struct NoDoor;
 
 impl Door for NoDoor {
     fn settings(&self, plain: &str) -> String {

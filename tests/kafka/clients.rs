@@ -13,7 +13,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One record that was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +133,19 @@ pub fn committed(consumer: &BaseConsumer, topic: &str) -> i64 {
         .filter_map(|partition| consumer.fetch_watermarks(topic, partition, PATIENCE).ok())
         .map(|(_, stable)| stable)
         .sum()
+}
+
+/// The broker that coordinates a group: it leads that partition of the group's offsets which the name chooses, as
+/// Java's `String.hashCode` does.
+pub fn coordinator(servers: &str, group: &str) -> i32 {
+    let topic = "__consumer_offsets";
+    let metadata = inspector(servers).fetch_metadata(Some(topic), PATIENCE);
+    let metadata = metadata.expect("the brokers answer");
+    let partitions = metadata.topics()[0].partitions();
+    let hash = |hash: i32, byte: u8| hash.wrapping_mul(31).wrapping_add(i32::from(byte));
+    let chosen = (group.bytes().fold(0, hash) & i32::MAX) % partitions.len() as i32;
+    let chosen = partitions.iter().find(|partition| partition.id() == chosen);
+    chosen.expect("the offsets' topic is there").leader()
 }
 
 /// A client that asks for what was committed.

@@ -4,12 +4,13 @@
 //! A broker is fetched with Maven (needs a JDK 17 and `mvn`), started on loopback on free ports with a
 //! folder of its own, and stopped at the end, also where this program dies. Two brokers run at once, and each
 //! takes one test after the other, with topics and a group of its own: most of a test is waiting. Tests that need
-//! other brokers come last, alone: one that wants TLS and a password, and chaos on three. Without a JDK, Maven or the artifacts the tests are skipped, loudly;
+//! other brokers come last, alone: one that wants TLS and a password, and three on three brokers. Without a JDK, Maven or the artifacts the tests are skipped, loudly;
 //! TRAILHOUND_REQUIRE_KAFKA=1 makes that a failure.
 //!
 //! It has a `main` of its own because nothing would stop a shared broker under the usual one. Words on
 //! the command line choose the tests whose names hold one of them. No test asserts a duration.
 
+mod away;
 mod broker;
 mod cases;
 mod chaos;
@@ -143,6 +144,14 @@ const ALONE: &[(&str, fn())] = &[
     (
         "secured_with_tls_and_scram_and_no_secret_is_told",
         secured::right_and_wrong,
+    ),
+    (
+        "exactly_once_while_the_groups_coordinator_stays_away",
+        away::the_coordinator,
+    ),
+    (
+        "exactly_once_while_a_leader_of_the_input_stays_away",
+        away::a_leader,
     ),
     ("exactly_once_through_chaos_of_three_brokers", chaos::rounds),
 ];

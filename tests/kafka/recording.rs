@@ -77,6 +77,16 @@ impl Host {
             by_key,
         }
     }
+
+    /// What it says first, and the rest.
+    pub fn halve(mut self) -> (Host, Host) {
+        let rest = Host {
+            name: self.name.clone(),
+            lines: self.lines.split_off(self.lines.len() / 2),
+            ..self
+        };
+        (self, rest)
+    }
 }
 
 /// Line by line in turn, as hosts talk at the same time.
