@@ -4,6 +4,9 @@
 //! cluster no longer names where nothing else happens that has it ask: a group's coordinator (its issue 5511), and the
 //! leader of a partition that it does not read yet. So nothing else happens here.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rdkafka::consumer::Consumer;
 
 use crate::broker::{Broker, NoDoor};
@@ -72,7 +75,7 @@ pub fn the_coordinator() {
     daemon.stop_well();
 }
 
-/// The daemon has learned who leads, and not yet begun its lanes.
+/// The daemon has learned who leads and is in the group, and has not yet begun its lanes.
 pub fn a_leader() {
     let mut scene = scene("leader");
     let place = &scene.place;
@@ -84,9 +87,12 @@ pub fn a_leader() {
     // Each leads one partition of the input at least.
     let gone = (coordinator(place) + 1) % scene.brokers.len();
     let daemon = place.start("b", "");
-    wait_for("the worker", || {
-        daemon.log().contains("worker started").then_some(())
-    });
+    // All of it is over within a moment.
+    let until = Instant::now() + clients::PATIENCE;
+    while !daemon.log().contains("state of a lane read") {
+        assert!(Instant::now() < until, "no state was read");
+        thread::sleep(Duration::from_millis(2));
+    }
     scene.brokers[gone].kill();
     let feeding = feed(place, scene.after, Some(PACE));
     feeding.join().expect("fed");
