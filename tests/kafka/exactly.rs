@@ -16,15 +16,15 @@ use crate::recording::{self, Documents, Host};
 
 const HOSTS: usize = 6;
 /// Lines a second while something happens in the middle.
-const PACE: usize = 1_200;
+pub const PACE: usize = 1_200;
 
-struct Scene {
-    place: Place,
-    hosts: Vec<Host>,
-    expected: Documents,
+pub struct Scene {
+    pub place: Place,
+    pub hosts: Vec<Host>,
+    pub expected: Documents,
 }
 
-fn scene(broker: &Broker, name: &str) -> Scene {
+pub fn scene(broker: &Broker, name: &str) -> Scene {
     let place = Place::exactly_once(broker, name);
     let hosts = recording::hosts(HOSTS);
     let expected = recording::expected(&hosts, place.folder.path());
