@@ -8,7 +8,8 @@
 //! 1. Records of one partition keep their order. Of those with one timestamp, the partitions have turns, for so producers
 //!    spread them.
 //! 2. No more than [`MOST`] bytes are held, beside one batch; beyond it the oldest goes whatever the others have.
-//! 3. A partition that has nothing is waited for a moment only, and less where records are new anyway.
+//! 3. A partition that has nothing and may have more is waited for: a moment where records are new, and while a backlog is
+//!    read, or its leader is away, as long as another one may take to come up.
 //!
 //! It refuses to know what a record is.
 
@@ -19,10 +20,21 @@ use std::time::{Duration, Instant};
 const MOST: usize = 8 << 20;
 /// As old are records of a backlog, in milliseconds.
 const OLD: i64 = 2_000;
-/// So long is a partition waited for that has nothing, while records of a backlog are held.
-const LONG: Duration = Duration::from_secs(1);
+/// So long is a partition waited for that has nothing, while records of a backlog are held, or its leader is away.
+const LONG: Duration = Duration::from_secs(30);
 /// And while what is held is new.
 const SHORT: Duration = Duration::from_millis(20);
+
+/// What may come of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Nothing: it was read to its end.
+    AtEnd,
+    /// More, in a moment.
+    More,
+    /// Nobody knows: its leader is away.
+    Away,
+}
 
 /// Records of one partition.
 struct Queue<R> {
@@ -94,23 +106,25 @@ impl<R> Abreast<R> {
     }
 
     /// The oldest record, if it is its turn.
-    pub fn next(&mut self, now: Instant, wall: i64, at_end: impl Fn(i32) -> bool) -> Option<R> {
+    pub fn next(&mut self, now: Instant, wall: i64, outlook: impl Fn(i32) -> Outlook) -> Option<R> {
         let fronts = self.queues.iter();
         let fronts = fronts.filter_map(|(partition, queue)| {
             let (timestamp, _, _) = queue.records.front()?;
             Some((*timestamp, queue.turn, *partition))
         });
         let (timestamp, _, oldest) = fronts.min()?;
-        let patience = match wall.saturating_sub(timestamp) > OLD {
-            true => LONG,
-            false => SHORT,
+        let is_old = wall.saturating_sub(timestamp) > OLD;
+        let patience = |outlook| match outlook {
+            Outlook::AtEnd => Duration::ZERO,
+            Outlook::More if !is_old => SHORT,
+            Outlook::More | Outlook::Away => LONG,
         };
         let dry = self.queues.iter_mut();
         let dry = dry.filter(|(_, queue)| queue.records.is_empty());
         let mut waits = false;
         for (partition, queue) in dry {
             let since = *queue.dry.get_or_insert(now);
-            waits |= !at_end(*partition) && now.saturating_duration_since(since) < patience;
+            waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
         }
         if waits && self.bytes < MOST {
             return None;
@@ -134,8 +148,11 @@ mod tests {
     const WALL: i64 = 1_000_000;
 
     fn all(abreast: &mut Abreast<&'static str>, now: Instant, ended: &[i32]) -> Vec<&'static str> {
-        let next = || abreast.next(now, WALL, |partition| ended.contains(&partition));
-        std::iter::from_fn(next).collect()
+        let outlook = |partition| match ended.contains(&partition) {
+            true => Outlook::AtEnd,
+            false => Outlook::More,
+        };
+        std::iter::from_fn(|| abreast.next(now, WALL, outlook)).collect()
     }
 
     #[test]
@@ -182,6 +199,18 @@ mod tests {
         abreast.push(0, WALL - 5, 1, "new");
         assert!(all(&mut abreast, now + LONG * 2 + SHORT / 2, &[]).is_empty());
         assert_eq!(all(&mut abreast, now + LONG * 2 + SHORT, &[]), ["new"]);
+    }
+
+    #[test]
+    fn a_leader_that_is_away_is_waited_for_also_while_records_are_new() {
+        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        abreast.add(0);
+        abreast.add(1);
+        abreast.push(0, WALL - 5, 1, "new");
+        let mut next = |after| abreast.next(now + after, WALL, |_| Outlook::Away);
+        assert_eq!(next(Duration::ZERO), None);
+        assert_eq!(next(LONG / 2), None);
+        assert_eq!(next(LONG), Some("new"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ const TRANSACTION_REKEYING: Duration = Duration::from_secs(10);
 /// What is read may be larger than what the client would write: a batch of one host's lines is written on as it came.
 const REKEYED_KBYTES: u64 = 12 * 1024;
 const MOST_BYTES: &str = "message.max.bytes";
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
 const IDLE: &str = "connections.max.idle.ms";
 /// A producer's connection that carries nothing for as long is closed, and opened again when it is needed. The client
 /// waits for a coordinator that the cluster no longer names, past any time-out, until a connection comes or goes
@@ -46,8 +47,10 @@ fn base(kafka: &Kafka) -> ClientConfig {
     config
         .set("bootstrap.servers", &kafka.bootstrap_servers)
         .set("client.id", "trailhound")
-        // A broker that comes back is found within seconds.
+        // A broker that comes back is found within seconds, and who leads in the place of one that does not: what was
+        // asked of that one is not always asked again.
         .set("reconnect.backoff.max.ms", "2000")
+        .set(REFRESH, "10000")
         .set("log.connection.close", "false")
         .set_log_level(RDKafkaLogLevel::Info);
     config
@@ -259,6 +262,7 @@ mod tests {
         // Else a queue that is full costs a second, and reading state has many.
         let reader = reader(kafka, READ_COMMITTED);
         assert_eq!(reader.get("fetch.queue.backoff.ms"), Some("5"));
+        assert_eq!(reader.get(REFRESH), Some("10000"));
         // As librdkafka itself understands them.
         let native = producer(&config).create_native_config().expect("valid");
         for (name, value) in [

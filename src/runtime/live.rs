@@ -4,6 +4,7 @@
 //! known here and nowhere else. It refuses to decide anything, and to return before a wait is over: each
 //! future is done when it is first polled.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +33,10 @@ mod producer;
 
 use producer::{LiveProducer, Reports};
 
+/// The client forgets within this what it knew of partitions before it was told where to read them: its threads do that
+/// one after the other.
+const BEGINS_WITHIN: Duration = Duration::from_millis(100);
+
 #[derive(Clone)]
 pub struct Live {
     shared: Arc<Shared>,
@@ -54,8 +59,13 @@ impl Port for Live {
     fn consumer(&self) -> Result<LiveConsumer, KafkaError> {
         let config = &self.shared.config;
         let client = client::consumer(&config.kafka, config.delivery, &config.memory);
+        let born = Instant::now();
         let consumer = client.create_with_context(Group::new(&self.shared))?;
-        Ok(LiveConsumer(Arc::new(consumer)))
+        Ok(LiveConsumer {
+            client: Arc::new(consumer),
+            born,
+            sent_at: Cell::default(),
+        })
     }
 
     fn producer(
@@ -126,23 +136,34 @@ impl Port for Live {
     }
 }
 
-/// The last one that holds the client closes it, which it allows from any thread.
-pub struct LiveConsumer(Arc<BaseConsumer<Group>>);
+pub struct LiveConsumer {
+    /// The last one that holds the client closes it, which it allows from any thread.
+    client: Arc<BaseConsumer<Group>>,
+    born: Instant,
+    /// Its age when it was last told where to read; statistics that are older are of what it read before.
+    sent_at: Cell<Duration>,
+}
+
+impl LiveConsumer {
+    fn was_sent(&self) {
+        self.sent_at.set(self.born.elapsed() + BEGINS_WITHIN);
+    }
+}
 
 impl Consumer for LiveConsumer {
     type Membership = ConsumerGroupMetadata;
     type Message<'c> = BorrowedMessage<'c>;
 
     fn subscribe(&self, topics: &[&str]) -> Result<(), KafkaError> {
-        self.0.subscribe(topics)
+        self.client.subscribe(topics)
     }
 
     fn poll(&self) -> Polled<BorrowedMessage<'_>> {
-        self.0.poll(Duration::ZERO)
+        self.client.poll(Duration::ZERO)
     }
 
     async fn wait(&self, most: Duration) -> Polled<BorrowedMessage<'_>> {
-        self.0.poll(most)
+        self.client.poll(most)
     }
 
     fn keep(message: BorrowedMessage<'_>) -> OwnedMessage {
@@ -150,33 +171,36 @@ impl Consumer for LiveConsumer {
     }
 
     fn decision(&self) -> Option<Decision> {
-        self.0.context().decision()
+        self.client.context().decision()
     }
 
     fn has_decision(&self) -> bool {
-        self.0.context().has_decision()
+        self.client.context().has_decision()
     }
 
     fn take_up(&self, partitions: &[ReadFrom]) -> Result<(), KafkaError> {
-        answer_assigned(&self.0, &list_of(partitions, Offset::Invalid)?)
+        let taken = answer_assigned(&self.client, &list_of(partitions, Offset::Invalid)?);
+        self.was_sent();
+        taken
     }
 
     fn give_up(&self, partitions: &[Named]) -> Result<(), KafkaError> {
-        answer_revoked(&self.0, &list(partitions))
+        answer_revoked(&self.client, &list(partitions))
     }
 
     fn pause(&self) -> Result<(), KafkaError> {
-        self.0.pause(&self.0.assignment()?)
+        self.client.pause(&self.client.assignment()?)
     }
 
     fn resume(&self) -> Result<(), KafkaError> {
-        self.0.resume(&self.0.assignment()?)
+        self.client.resume(&self.client.assignment()?)
     }
 
     async fn seek(&self, to: &[ReadFrom], most: Duration) -> Result<(), KafkaError> {
         let sought = self
-            .0
+            .client
             .seek_partitions(list_of(to, Offset::Beginning)?, most)?;
+        self.was_sent();
         sought.elements().iter().try_for_each(|entry| entry.error())
     }
 
@@ -185,7 +209,7 @@ impl Consumer for LiveConsumer {
         partitions: &[Named],
         most: Duration,
     ) -> Result<Vec<Committed>, KafkaError> {
-        let all = self.0.committed_offsets(list(partitions), most)?;
+        let all = self.client.committed_offsets(list(partitions), most)?;
         let committed = |entry: &TopicPartitionListElem<'_>| {
             entry.error()?;
             Ok(Committed {
@@ -205,16 +229,16 @@ impl Consumer for LiveConsumer {
         partition: &Named,
         most: Duration,
     ) -> Result<(i64, i64), KafkaError> {
-        watermarks_of(&self.0, partition, most)
+        watermarks_of(&self.client, partition, most)
     }
 
     fn membership(&self) -> Option<ConsumerGroupMetadata> {
-        self.0.group_metadata()
+        self.client.group_metadata()
     }
 
     /// The client reports only a commit that is waited for, and the worker must not wait: a thread does.
     fn commit(&self, offsets: Vec<ToCommit>) -> io::Result<()> {
-        let consumer = Arc::clone(&self.0);
+        let consumer = Arc::clone(&self.client);
         let ask = move || {
             let commit = |list| consumer.commit(&list, CommitMode::Sync);
             let result = offsets_of(&offsets).and_then(commit);
@@ -225,15 +249,17 @@ impl Consumer for LiveConsumer {
     }
 
     fn commit_ended(&self) -> Option<Result<(), String>> {
-        self.0.context().commit_result()
+        self.client.context().commit_result()
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        self.0.context().stats()
+        let is_of_now =
+            |stats: &Statistics| i128::from(stats.age) > self.sent_at.get().as_micros() as i128;
+        self.client.context().stats().filter(is_of_now)
     }
 
     fn close(&self) {
-        self.0.context().close();
+        self.client.context().close();
     }
 }
 

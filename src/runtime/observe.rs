@@ -48,12 +48,7 @@ impl<P: Port> Worker<P> {
     }
 
     fn gauge_queues(&self, stats: &Statistics) {
-        let topics = stats.topics.values();
-        let (mut messages, mut bytes) = (0, 0);
-        for partition in topics.flat_map(|topic| topic.partitions.values()) {
-            messages += partition.fetchq_cnt;
-            bytes += i64::try_from(partition.fetchq_size).unwrap_or(i64::MAX);
-        }
+        let (messages, bytes) = queued(stats);
         let worker = self.id.to_string();
         let metrics = &self.shared.metrics;
         let of_worker = |gauge: &IntGaugeVec, value| gauge.with_label_values(&[&worker]).set(value);
@@ -70,5 +65,45 @@ impl<P: Port> Worker<P> {
             let name = (seat.topic.to_string(), seat.partition);
             self.shared.view.partitions.insert(name, seat.view(self.id));
         }
+    }
+}
+
+/// Records that were fetched and not yet read, and their bytes. The queues of all partitions are one, and the client counts all of
+/// it for each that goes there.
+fn queued(stats: &Statistics) -> (i64, i64) {
+    let topics = stats.topics.values();
+    let partitions = topics.flat_map(|topic| topic.partitions.values());
+    let each = partitions.map(|partition| {
+        let bytes = i64::try_from(partition.fetchq_size).unwrap_or(i64::MAX);
+        (partition.fetchq_cnt, bytes)
+    });
+    each.max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::statistics::{Partition, Topic};
+
+    use super::*;
+
+    #[test]
+    fn what_is_queued_is_counted_once() {
+        let of = |(count, size)| Partition {
+            fetchq_cnt: count,
+            fetchq_size: size,
+            ..Partition::default()
+        };
+        let partitions = [(0, 0), (7, 900), (7, 900)].map(of);
+        let topic = Topic {
+            partitions: (0..).zip(partitions).collect(),
+            ..Topic::default()
+        };
+        let topics = [("audit.raw".to_owned(), topic)].into();
+        let stats = Statistics {
+            topics,
+            ..Statistics::default()
+        };
+        assert_eq!(queued(&stats), (7, 900));
+        assert_eq!(queued(&Statistics::default()), (0, 0));
     }
 }

@@ -216,7 +216,7 @@ pub trait Consumer: 'static {
     /// How the commit ended, once.
     fn commit_ended(&self) -> Option<Result<(), String>>;
 
-    /// The newest statistics, once.
+    /// The newest statistics, once; none that were made before it was last told where to read.
     fn statistics(&self) -> Option<Statistics>;
 
     /// From now on the group is answered without the worker.

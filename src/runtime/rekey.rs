@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 
-use super::abreast::Abreast;
+use super::abreast::{Abreast, Outlook};
 use super::error::WorkerError;
 use super::port::{Port, Producer};
 use super::sink::{Origin, Parcel, Refusal, Sink};
@@ -183,8 +183,8 @@ impl<P: Port> Worker<P> {
     async fn write_held(&mut self, rekey: &mut Rekey) -> Result<(), WorkerError> {
         let (now, wall) = (self.port.now(), self.port.wall_ms());
         for _ in 0..AT_ONCE {
-            let at_end = |partition| self.ends.at_end(rekey.from, partition);
-            let Some(message) = rekey.held.next(now, wall, at_end) else {
+            let outlook = |partition| self.outlook((rekey.from, partition), wall);
+            let Some(message) = rekey.held.next(now, wall, outlook) else {
                 break;
             };
             self.write_one(rekey, &message).await?;
@@ -194,6 +194,16 @@ impl<P: Port> Worker<P> {
             }
         }
         Ok(())
+    }
+
+    /// What may come of a partition of the input.
+    fn outlook(&self, key: Key, wall: i64) -> Outlook {
+        let seat = self.seats.get(&key);
+        match seat.is_some_and(|seat| seat.leader_is_there(wall)) {
+            true if self.ends.at_end(key.0, key.1) => Outlook::AtEnd,
+            true => Outlook::More,
+            false => Outlook::Away,
+        }
     }
 
     async fn write_one(

@@ -202,7 +202,8 @@ impl Seat {
             true => end,
             false => partition.ls_offset,
         };
-        let at_end = [end, stable].contains(&partition.eof_offset);
+        // They are of a moment ago: what was read since may not have been all.
+        let at_end = [end, stable].contains(&partition.eof_offset) && partition.eof_offset >= next;
         Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
     }
 

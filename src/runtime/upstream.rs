@@ -59,8 +59,9 @@ impl Upstream {
         let work = async move {
             let mut ends = Ends::new();
             while !told.gone.load(Ordering::Acquire) && !shared.stop.is_set() {
+                let asked = port.now();
                 match reader.written_on(&input, ASK).await {
-                    Ok(now) => told.take(&now, &mut ends, port.now(), &shared),
+                    Ok(written) => told.take(&written, &mut ends, (asked, port.now()), &shared),
                     Err(error) => tracing::debug!(%error, "asking how far the input is written on"),
                 }
                 port.sleep(EVERY).await;
@@ -80,8 +81,15 @@ impl Upstream {
         lock(&self.fresh_until).is_some_and(|until| now < until)
     }
 
-    fn take(&self, written: &[Written], ends: &mut Ends, now: Instant, shared: &Shared) {
-        let since = now.checked_sub(shared.config.commit.interval + COMMITTING);
+    /// An answer may be as old as the question.
+    fn take(
+        &self,
+        written: &[Written],
+        ends: &mut Ends,
+        (asked, answered): (Instant, Instant),
+        shared: &Shared,
+    ) {
+        let since = asked.checked_sub(shared.config.commit.interval + COMMITTING);
         // The newest that is old enough.
         while ends.get(1).is_some_and(|(at, _)| Some(*at) <= since) {
             ends.pop_front();
@@ -95,11 +103,11 @@ impl Upstream {
             })
         };
         if before.is_some_and(is_written) {
-            *lock(&self.fresh_until) = Some(now + BELIEVED);
+            *lock(&self.fresh_until) = Some(asked + BELIEVED);
         }
         let all = written.iter();
         let all = all.map(|partition| (partition.partition, partition.end));
-        ends.push_back((now, all.collect()));
+        ends.push_back((answered, all.collect()));
     }
 }
 
@@ -136,7 +144,7 @@ mod tests {
                 end,
             };
             let written = [partition(0, Some(9), 9), partition(1, committed, end)];
-            upstream.take(&written, &mut ends, now, &shared);
+            upstream.take(&written, &mut ends, (now, now), &shared);
             upstream.is_fresh(now)
         };
         assert!(!look(0, None, 0), "nothing is known of before");

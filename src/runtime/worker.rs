@@ -366,11 +366,10 @@ impl<P: Port> Worker<P> {
         let wall = self.port.wall_ms();
         match error {
             KafkaError::PartitionEOF(partition) => {
-                self.ends.eof(partition);
-                for (key, seat) in &mut self.seats {
-                    if self.ends.at_end(key.0, key.1) && key.1 == partition {
-                        seat.at_end(wall);
-                    }
+                let topic = self.ends.eof(partition);
+                let seat = topic.and_then(|topic| self.seats.get_mut(&(topic, partition)));
+                if let Some(seat) = seat {
+                    seat.at_end(wall);
                 }
                 Ok(())
             }

@@ -4,9 +4,6 @@
 //! cluster no longer names where nothing else happens that has it ask: a group's coordinator (its issue 5511), and the
 //! leader of a partition that it does not read yet. So nothing else happens here.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use rdkafka::consumer::Consumer;
 
 use crate::broker::{Broker, NoDoor};
@@ -81,19 +78,17 @@ pub fn the_coordinator() {
     scene.end();
 }
 
-/// The daemon has learned who leads and is in the group, and has not yet begun its lanes.
+/// The daemon has learned who leads, and not yet begun its lanes.
 pub fn a_leader() {
     let mut scene = Scene::begin("leader");
     // Each leads one partition of the input at least.
     let gone = (scene.coordinator() + 1) % scene.brokers.len();
     scene.daemon.stop_well();
     scene.daemon = scene.place.start("b", "");
-    // All of it is over within a moment.
-    let until = Instant::now() + clients::PATIENCE;
-    while !scene.daemon.log().contains("state of a lane read") {
-        assert!(Instant::now() < until, "no state was read");
-        thread::sleep(Duration::from_millis(2));
-    }
+    wait_for("the worker", || {
+        let has_begun = scene.daemon.log().contains("worker started");
+        has_begun.then_some(())
+    });
     scene.brokers[gone].kill();
     scene.end();
 }

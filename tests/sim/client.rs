@@ -76,6 +76,7 @@ impl Client {
 
     pub fn take_up(&mut self, partitions: &[ReadFrom]) {
         self.unanswered = false;
+        self.tell_ends_again();
         for (partition, from) in partitions {
             let fetch = Fetch {
                 position: from.unwrap_or(0),
@@ -88,6 +89,7 @@ impl Client {
 
     pub fn give_up(&mut self, partitions: &[Named]) {
         self.unanswered = false;
+        self.tell_ends_again();
         for partition in partitions {
             self.fetches.remove(partition);
         }
@@ -95,6 +97,13 @@ impl Client {
         if let Some(then) = self.then.take() {
             self.tell(Decision::Assigned(then.into_iter().collect()));
         }
+    }
+
+    /// Around a rebalance the library stops all fetches and begins them anew, also of what stays.
+    fn tell_ends_again(&mut self) {
+        self.fetches
+            .values_mut()
+            .for_each(|fetch| fetch.end_told = false);
     }
 
     pub fn pause(&mut self, paused: bool) {
