@@ -61,15 +61,20 @@ fn tell_memory(config: &Config) {
         consumer_kbytes,
         fetch_kbytes,
         producer_kbytes,
+        held_kbytes,
         lanes,
     } = config.memory;
     let workers = match config.workers {
         1 => "the worker".to_owned(),
         many => format!("each of {many} workers"),
     };
+    let held = match held_kbytes {
+        0 => String::new(),
+        held => format!(", holds up to {held} KiB until their partitions are abreast"),
+    };
     eprintln!(
         "limits.memory: of {} MiB up to {} MiB are the lanes'; {workers} fetches up to {consumer_kbytes} KiB ahead, \
-         {fetch_kbytes} KiB at once, and hands over up to {producer_kbytes} KiB",
+         {fetch_kbytes} KiB at once{held}, and hands over up to {producer_kbytes} KiB",
         bytes >> 20,
         lanes >> 20
     );

@@ -1,4 +1,5 @@
-//! How `limits.memory` is shared out: the program itself, the queues of the Kafka clients, and the lanes.
+//! How `limits.memory` is shared out: the program itself, the queues of the Kafka clients, what the re-key stage holds, and
+//! the lanes.
 //!
 //! Place in the flow: checked values → [`Memory`], which the clients and the lanes are made by. A part is set aside for
 //! the program; each worker's clients get their usual queues, or less where all of these would be more than half of the
@@ -16,13 +17,13 @@ const MIB: u64 = 1 << 20;
 const PROGRAM: u64 = 40 * MIB;
 
 /// The queues of one worker where nothing is scarce, in KiB: fetched and not yet read; one fetch, by which that can be
-/// exceeded; handed over and not yet acknowledged.
-const USUAL: [u64; 3] = [16 * KIB, KIB, 16 * KIB];
-const LEAST: [u64; 3] = [2 * KIB, KIB / 8, 2 * KIB];
+/// exceeded; handed over and not yet acknowledged; and where lines are re-keyed, held until all partitions have some.
+const USUAL: [u64; 4] = [16 * KIB, KIB, 16 * KIB, 64 * KIB];
+const LEAST: [u64; 4] = [2 * KIB, KIB / 8, 2 * KIB, 8 * KIB];
 
 /// What each of them takes for each byte, in halves. The client has notes of its own for each message; and a fetch is
 /// unpacked as a whole: audit lines are much like each other.
-const TAKES: [u64; 3] = [3, 32, 3];
+const TAKES: [u64; 4] = [3, 32, 3, 3];
 
 /// Under these names the user may have written them.
 const CONSUMER: &str = "queued.max.messages.kbytes";
@@ -46,6 +47,8 @@ pub struct Memory {
     pub fetch_kbytes: u64,
     /// Of the producer of each worker: handed over and not yet acknowledged.
     pub producer_kbytes: u64,
+    /// Of the re-key stage of each worker: records whose turn has not come. None where producers key.
+    pub held_kbytes: u64,
     /// What all lanes together may weigh, in bytes.
     pub lanes: usize,
 }
@@ -56,6 +59,7 @@ impl Memory {
     pub fn share_out(
         bytes: u64,
         workers: u64,
+        rekeys: bool,
         properties: &BTreeMap<String, Secret>,
     ) -> Result<Memory, String> {
         let workers = workers.max(1);
@@ -67,18 +71,19 @@ impl Memory {
             written(CONSUMER, 1),
             written(FETCH, KIB),
             written(PRODUCER, 1),
+            (!rekeys).then_some(0),
         ];
         let rest = bytes.saturating_sub(PROGRAM);
         // No more than half of the rest, and what the lanes cannot do without.
         let most = (rest / 2).min(rest.saturating_sub((LEAST_LANES / RECKONED.0 + 1) * RECKONED.1));
-        let as_written = queues(fixed, [0; 3]);
+        let as_written = queues(fixed, [0; 4]);
         let others = queues(fixed, USUAL) - as_written;
         // Thousandths of the usual.
         let scale = match (most / workers).saturating_sub(as_written) {
             room if room >= others => 1000,
             room => room * 1000 / others,
         };
-        let scaled: [u64; 3] = std::array::from_fn(|i| (USUAL[i] * scale / 1000).max(LEAST[i]));
+        let scaled: [u64; 4] = std::array::from_fn(|i| (USUAL[i] * scale / 1000).max(LEAST[i]));
         let needed = workers.saturating_mul(queues(fixed, LEAST));
         let needed = needed.saturating_add(PROGRAM + (LEAST_LANES / RECKONED.0 + 1) * RECKONED.1);
         let taken = workers.saturating_mul(queues(fixed, scaled));
@@ -92,13 +97,14 @@ impl Memory {
             consumer_kbytes: size(0),
             fetch_kbytes: size(1),
             producer_kbytes: size(2),
+            held_kbytes: size(3),
             lanes: usize::try_from(lanes).unwrap_or(usize::MAX),
         })
     }
 }
 
 /// Bytes that the queues of one worker take.
-fn queues(fixed: [Option<u64>; 3], others: [u64; 3]) -> u64 {
+fn queues(fixed: [Option<u64>; 4], others: [u64; 4]) -> u64 {
     let sizes = fixed.iter().zip(others).zip(TAKES);
     sizes.fold(0u64, |sum, ((fixed, other), takes)| {
         let halves = fixed.unwrap_or(other).saturating_mul(takes);
@@ -106,7 +112,7 @@ fn queues(fixed: [Option<u64>; 3], others: [u64; 3]) -> u64 {
     })
 }
 
-fn too_small(needed: u64, workers: u64, fixed: &[Option<u64>; 3]) -> String {
+fn too_small(needed: u64, workers: u64, fixed: &[Option<u64>; 4]) -> String {
     let who = match workers {
         1 => "one worker".to_owned(),
         many => format!("{many} workers"),
@@ -131,15 +137,25 @@ mod tests {
     use crate::model::settings::Limits;
 
     fn shared_out(mib: u64, workers: u64, written: &[(&str, &str)]) -> Result<Memory, String> {
+        with_rekeying(false, mib, workers, written)
+    }
+
+    fn with_rekeying(
+        rekeys: bool,
+        mib: u64,
+        workers: u64,
+        written: &[(&str, &str)],
+    ) -> Result<Memory, String> {
         let properties = written.iter();
         let properties =
             properties.map(|(name, value)| ((*name).into(), Secret::new((*value).into())));
-        Memory::share_out(mib * MIB, workers, &properties.collect())
+        Memory::share_out(mib * MIB, workers, rekeys, &properties.collect())
     }
 
     /// What all parts take together, reckoned another way.
     fn total(memory: &Memory, workers: u64) -> u64 {
-        let queues = (memory.consumer_kbytes + memory.producer_kbytes) * 1536;
+        let halves = memory.consumer_kbytes + memory.producer_kbytes + memory.held_kbytes;
+        let queues = halves * 1536;
         let queues = queues + memory.fetch_kbytes * 16 * KIB;
         PROGRAM + workers * queues + memory.lanes as u64 / 3 * 4
     }
@@ -154,14 +170,22 @@ mod tests {
         );
         assert_eq!(queues, (16 * KIB, KIB, 16 * KIB));
         assert_eq!(memory.lanes, Limits::default().memory);
+        assert_eq!(memory.held_kbytes, 0);
+        let rekeying = with_rekeying(true, 512, 1, &[]).unwrap();
+        assert_eq!(rekeying.held_kbytes, 64 * KIB);
+        assert_eq!(memory.lanes - rekeying.lanes, 72 << 20);
     }
 
     #[test]
     fn no_more_is_shared_out_than_there_is() {
-        for mib in [65, 80, 100, 300, 512, 4096] {
+        for (mib, rekeys) in [65, 80, 100, 300, 512, 4096]
+            .into_iter()
+            .flat_map(|mib| [(mib, false), (mib, true)])
+        {
             for workers in [1, 2, 3, 7, 64, 256] {
-                let Ok(memory) = shared_out(mib, workers, &[]) else {
-                    assert!(mib < 42 + 10 + workers * 9, "{mib} for {workers}");
+                let Ok(memory) = with_rekeying(rekeys, mib, workers, &[]) else {
+                    let least = if rekeys { 21 } else { 9 };
+                    assert!(mib < 42 + 10 + workers * least, "{mib} for {workers}");
                     continue;
                 };
                 assert!(total(&memory, workers) <= mib * MIB, "{memory:?}");

@@ -40,7 +40,7 @@ pub(super) fn check(
     let group = written.kafka.group.clone();
     let rekeys = written.audit.rekey;
     let kafka = check.kafka(written.kafka);
-    let memory = check.memory(&written.limits, written.top.workers, &kafka);
+    let memory = check.memory(&written.limits, written.top.workers, rekeys, &kafka);
     let config = Config {
         kafka,
         memory,
@@ -189,14 +189,20 @@ impl Check<'_> {
         }
     }
 
-    fn memory(&mut self, written: &written::Limits, workers: u64, kafka: &Kafka) -> Memory {
+    fn memory(
+        &mut self,
+        written: &written::Limits,
+        workers: u64,
+        rekeys: bool,
+        kafka: &Kafka,
+    ) -> Memory {
         const MOST: u64 = 1 << 50;
         let bytes = written.memory.0;
         // A number of workers that is wrong is told, and no reason for another mistake.
         let workers = Some(workers).filter(|many| (1..=MOST_WORKERS).contains(many));
         let workers = workers.unwrap_or(1);
         let shared_out = match bytes <= MOST {
-            true => Memory::share_out(bytes, workers, &kafka.properties),
+            true => Memory::share_out(bytes, workers, rekeys, &kafka.properties),
             false => Err(format!("{MOST} at most")),
         };
         shared_out.unwrap_or_else(|expected| {

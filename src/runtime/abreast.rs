@@ -7,7 +7,7 @@
 //!
 //! 1. Records of one partition keep their order. Of those with one timestamp, the partitions have turns, for so producers
 //!    spread them.
-//! 2. No more than [`MOST`] bytes are held, beside one batch; beyond it the oldest goes whatever the others have.
+//! 2. No more bytes are held than it was given, beside one batch; beyond it the oldest goes whatever the others have.
 //! 3. A partition that has nothing and may have more is waited for: a moment where records are new, and while a backlog is
 //!    read, or its leader is away, as long as another one may take to come up.
 //!
@@ -16,8 +16,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Bytes of records that are held.
-const MOST: usize = 8 << 20;
 /// As old are records of a backlog, in milliseconds.
 const OLD: i64 = 2_000;
 /// So long is a partition waited for that has nothing, while records of a backlog are held, or its leader is away.
@@ -50,20 +48,21 @@ struct Queue<R> {
 pub struct Abreast<R> {
     queues: BTreeMap<i32, Queue<R>>,
     bytes: usize,
+    most: usize,
     turn: u64,
 }
 
-impl<R> Default for Abreast<R> {
-    fn default() -> Abreast<R> {
+impl<R> Abreast<R> {
+    /// Holds so many bytes.
+    pub fn new(most: usize) -> Abreast<R> {
         Abreast {
             queues: BTreeMap::new(),
             bytes: 0,
+            most,
             turn: 0,
         }
     }
-}
 
-impl<R> Abreast<R> {
     /// A partition is read from now on, from its beginning or anew.
     pub fn add(&mut self, partition: i32) {
         self.remove(partition);
@@ -126,7 +125,7 @@ impl<R> Abreast<R> {
             let since = *queue.dry.get_or_insert(now);
             waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
         }
-        if waits && self.bytes < MOST {
+        if waits && self.bytes < self.most {
             return None;
         }
         let queue = self.queues.get_mut(&oldest)?;
@@ -146,6 +145,7 @@ mod tests {
     use super::*;
 
     const WALL: i64 = 1_000_000;
+    const MOST: usize = 1_000;
 
     fn all(abreast: &mut Abreast<&'static str>, now: Instant, ended: &[i32]) -> Vec<&'static str> {
         let outlook = |partition| match ended.contains(&partition) {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_first_once_all_have_one() {
-        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
         for (partition, timestamp, record) in [(0, 10, "a"), (0, 30, "c"), (0, 20, "d")] {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn of_one_timestamp_the_partitions_have_turns() {
-        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         (0..3).for_each(|partition| abreast.add(partition));
         for (partition, record) in [(0, "a"), (1, "b"), (2, "c"), (0, "d"), (1, "e"), (2, "f")] {
             abreast.push(partition, 10, 1, record);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_has_nothing_is_waited_for_but_not_for_long() {
-        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
         abreast.push(0, WALL - 3_600_000, 1, "old");
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_leader_that_is_away_is_waited_for_also_while_records_are_new() {
-        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
         abreast.push(0, WALL - 5, 1, "new");
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_bounded_and_forgotten_with_its_partition() {
-        let (now, mut abreast) = (Instant::now(), Abreast::default());
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
         abreast.push(0, 1, MOST, "large");

@@ -34,6 +34,8 @@ const TRANSACTION: Duration = Duration::from_secs(60);
 const TRANSACTION_REKEYING: Duration = Duration::from_secs(10);
 /// What is read may be larger than what the client would write: a batch of one host's lines is written on as it came.
 const REKEYED_KBYTES: u64 = 12 * 1024;
+/// Partitions that one fetch has room for where lines are re-keyed.
+const ABREAST: u64 = 8;
 const MOST_BYTES: &str = "message.max.bytes";
 const REFRESH: &str = "topic.metadata.refresh.interval.ms";
 const IDLE: &str = "connections.max.idle.ms";
@@ -94,6 +96,11 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientCon
             .set("session.timeout.ms", "15000");
     }
     let fetch = memory.fetch_kbytes * 1024;
+    // What is put in order wants a little of each partition, and not all of one and then of the next.
+    let of_one = match memory.held_kbytes {
+        0 => fetch,
+        _ => fetch / ABREAST,
+    };
     config
         // A full queue is looked at again after 5 ms; the default stalls it for a second.
         .set("fetch.queue.backoff.ms", "5")
@@ -103,7 +110,7 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientCon
             memory.consumer_kbytes.to_string(),
         )
         .set("fetch.max.bytes", fetch.to_string())
-        .set("max.partition.fetch.bytes", fetch.to_string())
+        .set("max.partition.fetch.bytes", of_one.to_string())
         // The client raises the others to this. A batch that is larger comes all the same.
         .set("message.max.bytes", fetch.min(MESSAGE_BYTES).to_string())
         .set("statistics.interval.ms", "1000");
@@ -248,7 +255,8 @@ mod tests {
                 .properties
                 .insert(name.into(), Secret::new(value.into()));
         }
-        let memory = Memory::share_out(512 << 20, 1, &config.kafka.properties).expect("fits");
+        let memory =
+            Memory::share_out(512 << 20, 1, false, &config.kafka.properties).expect("fits");
         config.memory = memory;
         let kafka = &config.kafka;
         let at_least_once = consumer(kafka, Delivery::AtLeastOnce, &memory);

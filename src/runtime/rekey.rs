@@ -25,6 +25,8 @@ use crate::telemetry::Metrics;
 
 /// Records written on between two looks at deliveries, commits and rebalances.
 const AT_ONCE: usize = 2048;
+/// What a record that is held takes beside its bytes: its topic's name, its headers, and places to put them.
+const BESIDE: usize = 256;
 
 pub(super) struct Rekey {
     /// The input's place among the worker's topics.
@@ -47,11 +49,12 @@ impl Rekey {
     /// `from`: the input's place among the worker's topics. `None` where the producers key.
     pub fn of(config: &Config, from: usize) -> Option<Rekey> {
         let to = Arc::from(config.topics.audit_rekeyed.as_deref()?);
+        let held = config.memory.held_kbytes * 1024;
         Some(Rekey {
             from,
             to,
             rekeyer: Rekeyer::new(&config.lane),
-            held: Abreast::default(),
+            held: Abreast::new(usize::try_from(held).unwrap_or(usize::MAX)),
             counted: Counts::default(),
         })
     }
@@ -162,7 +165,7 @@ impl<P: Port> Worker<P> {
         let (partition, timestamp) = (message.partition(), message.timestamp().to_millis());
         self.ends.record(rekey.from, partition);
         let bytes = [message.payload(), message.key()];
-        let size = bytes.into_iter().flatten().map(<[u8]>::len).sum();
+        let size = bytes.into_iter().flatten().map(<[u8]>::len).sum::<usize>() + BESIDE;
         let timestamp = timestamp.unwrap_or(i64::MIN);
         rekey.held.push(partition, timestamp, size, message);
     }

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,16 +42,27 @@ pub fn make_topics(servers: &str, names: &[&str], partitions: i32, settings: &[(
                 .fold(topic, |topic, (key, value)| topic.set(key, value))
         })
         .collect();
-    let options = AdminOptions::new()
+    done(admin.create_topics(&topics, &patiently()));
+}
+
+/// A topic has so many partitions from now on.
+pub fn widen(servers: &str, name: &str, partitions: usize) {
+    let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
+    let wider = NewPartitions::new(name, partitions);
+    done(admin.create_partitions([&wider], &patiently()));
+}
+
+fn patiently() -> AdminOptions {
+    AdminOptions::new()
         .operation_timeout(Some(PATIENCE))
-        .request_timeout(Some(PATIENCE));
-    let results = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime")
-        .block_on(admin.create_topics(&topics, &options))
-        .expect("the broker answers");
-    for result in results {
-        result.expect("made");
+        .request_timeout(Some(PATIENCE))
+}
+
+fn done(asked: impl Future<Output = KafkaResult<Vec<Result<String, (String, RDKafkaErrorCode)>>>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let results = runtime.expect("a runtime").block_on(asked);
+    for result in results.expect("the broker answers") {
+        result.expect("done");
     }
 }
 

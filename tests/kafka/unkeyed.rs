@@ -14,24 +14,37 @@ use crate::exactly::{compare, wait_for_part};
 use crate::recording::{self, Documents, Host};
 
 const HOSTS: usize = 6;
+/// As many as a place has.
 const PARTITIONS: usize = 4;
+/// Of each partition of a backlog comes a batch of a megabyte first.
+const MANY: usize = 24;
+const WIDE: usize = 16;
 /// Lines a second while something happens in the middle.
 const PACE: usize = 1_200;
 const REKEY: &str = "[audit]\nrekey = true\n";
 
 fn scene(broker: &Broker, name: &str) -> (Place, Vec<Host>, Documents) {
+    scene_of(HOSTS, broker, name)
+}
+
+fn scene_of(hosts: usize, broker: &Broker, name: &str) -> (Place, Vec<Host>, Documents) {
     let place = Place::exactly_once(broker, name);
-    let hosts = recording::hosts(HOSTS);
+    let hosts = recording::hosts(hosts);
     let expected = recording::expected(&hosts, place.folder.path());
     (place, hosts, expected)
 }
 
 /// Sends all lines in the background, each to the next partition.
-fn spread(place: &Place, hosts: Vec<Host>, pace: Option<usize>) -> JoinHandle<()> {
+fn spread(
+    place: &Place,
+    hosts: Vec<Host>,
+    partitions: usize,
+    pace: Option<usize>,
+) -> JoinHandle<()> {
     let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));
     thread::spawn(move || {
         for (i, (host, line)) in recording::interleaved(&hosts).enumerate() {
-            feeder.send_unkeyed((i % PARTITIONS) as i32, host, line);
+            feeder.send_unkeyed((i % partitions) as i32, host, line);
             if pace.is_some_and(|pace| i % (pace / 20) == 0) {
                 thread::sleep(Duration::from_millis(50));
             }
@@ -42,7 +55,7 @@ fn spread(place: &Place, hosts: Vec<Host>, pace: Option<usize>) -> JoinHandle<()
 
 pub fn told(broker: &mut Broker) {
     let (place, hosts, _) = scene(broker, "unkeyed");
-    spread(&place, hosts, None).join().expect("fed");
+    spread(&place, hosts, PARTITIONS, None).join().expect("fed");
     let daemon = place.start("a", "");
     let split = || daemon.metric("trailhound_split_hosts_total");
     wait_for("each host in several partitions", || {
@@ -66,10 +79,11 @@ pub fn told(broker: &mut Broker) {
 
 /// A backlog, whose partitions the client fetches one after the other.
 pub fn rekeyed(broker: &mut Broker) {
-    let (place, hosts, expected) = scene(broker, "rekey");
+    let (place, hosts, expected) = scene_of(MANY, broker, "rekey");
+    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
     let names: BTreeSet<Vec<u8>> = hosts.iter().map(|host| host.name.clone().into()).collect();
     let lines: usize = hosts.iter().map(|host| host.lines.len()).sum();
-    spread(&place, hosts, None).join().expect("fed");
+    spread(&place, hosts, WIDE, None).join().expect("fed");
     let daemon = place.start("a", REKEY);
     compare(&place, &expected);
     let metric = |name: &str| daemon.metric(&format!("trailhound_{name}"));
@@ -106,7 +120,7 @@ pub fn rekeyed(broker: &mut Broker) {
 
 pub fn rekeyed_through_kills(broker: &mut Broker) {
     let (place, hosts, expected) = scene(broker, "rekey-kill");
-    let feeding = spread(&place, hosts, Some(PACE));
+    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
     for life in 1..=3 {
         let daemon = place.start(&format!("life{life}"), REKEY);
         wait_for_part(&place, &expected, life, 5);
@@ -120,7 +134,7 @@ pub fn rekeyed_through_kills(broker: &mut Broker) {
 
 pub fn rekeyed_by_two(broker: &mut Broker) {
     let (place, hosts, expected) = scene(broker, "rekey-join");
-    let feeding = spread(&place, hosts, Some(PACE));
+    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
     let first = place.start("first", REKEY);
     wait_for_part(&place, &expected, 1, 8);
     let second = place.start("second", REKEY);
