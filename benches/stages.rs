@@ -47,6 +47,7 @@ fn correlate(lines: &[Line], spare: &mut Vec<Box<Event>>, mut each: impl FnMut(&
             offset: 0,
             age: age as u64,
             most_bytes: usize::MAX,
+            shuffled: false,
         };
         buffer.push(&record, arrival, spare);
         while let Some((mut event, _)) = buffer.pop_due(arrival.now, &waits) {

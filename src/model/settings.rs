@@ -82,7 +82,7 @@ impl Default for Limits {
     }
 }
 
-/// How long an event is waited for, in milliseconds.
+/// How long an event is waited for, in milliseconds, and whether its end record ends that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
     /// An event that is not whole goes out after this.
@@ -91,6 +91,8 @@ pub struct Waits {
     pub settle_ms: i64,
     /// A failed logon is told this long after its last record.
     pub logon_ms: i64,
+    /// The lines of a host came by several ways, and are not in order: EOE does not say that nothing more comes.
+    pub shuffled: bool,
 }
 
 impl Default for Waits {
@@ -99,6 +101,7 @@ impl Default for Waits {
             event_ms: 2_000,
             settle_ms: 50,
             logon_ms: 10_000,
+            shuffled: false,
         }
     }
 }

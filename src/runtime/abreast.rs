@@ -8,8 +8,8 @@
 //! 1. Records of one partition keep their order. Of those with one timestamp, the partitions have turns, for so producers
 //!    spread them.
 //! 2. No more bytes are held than it was given, beside one batch; beyond it the oldest goes whatever the others have.
-//! 3. A partition that has nothing and may have more is waited for: a moment where records are new, and while a backlog is
-//!    read, or its leader is away, as long as another one may take to come up.
+//! 3. A partition that has nothing and may have more is waited for: where records are new until its end is known, as it is
+//!    within seconds, and while a backlog is read, or its leader is away, as long as another one may take to come up.
 //!
 //! It refuses to know what a record is.
 
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 const OLD: i64 = 2_000;
 /// So long is a partition waited for that has nothing, while records of a backlog are held, or its leader is away.
 const LONG: Duration = Duration::from_secs(30);
-/// And while what is held is new.
-const SHORT: Duration = Duration::from_millis(20);
+/// And while what is held is new. That a partition is at its end is told by the statistics, of each second.
+const SHORT: Duration = Duration::from_secs(3);
 
 /// What may come of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -445,10 +445,14 @@ impl<P: Port> Worker<P> {
 }
 
 /// A document that the re-key stage parted goes on as lines, so the form of what a lane reads cannot be fixed to
-/// documents there.
+/// documents there. And of lines of one millisecond in several partitions nobody knows the order.
 fn settings_of_lanes(config: &Config) -> Settings {
     let mut settings = config.lane.clone();
-    if config.topics.audit_rekeyed.is_some() && settings.envelope.form == Form::Json {
+    if config.topics.audit_rekeyed.is_none() {
+        return settings;
+    }
+    settings.waits.shuffled = true;
+    if settings.envelope.form == Form::Json {
         settings.envelope.form = Form::Auto;
     }
     settings

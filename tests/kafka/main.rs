@@ -153,6 +153,10 @@ const ALONE: &[(&str, fn())] = &[
         "exactly_once_while_a_leader_of_the_input_stays_away",
         away::a_leader,
     ),
+    (
+        "unkeyed_lines_are_rekeyed_while_a_leader_stays_away",
+        unkeyed::rekeyed_without_a_leader,
+    ),
     ("exactly_once_through_chaos_of_three_brokers", chaos::rounds),
 ];
 

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, NoDoor};
 use crate::clients::{self, Feeder};
-use crate::daemon::{Place, wait_for};
+use crate::daemon::{Daemon, Place, wait_for};
 use crate::exactly::{compare, wait_for_part};
 use crate::recording::{self, Documents, Host};
 
@@ -118,11 +118,22 @@ pub fn rekeyed(broker: &mut Broker) {
     compare(&place, &expected);
 }
 
+/// It has partitions of the input, and so all of them: it is alone. One that dies before leaves the next with half of
+/// them for as long as the group waits for it, and events have lines in both halves.
+fn wait_until_it_writes_on(daemon: &Daemon) {
+    wait_for("lines to be written on", || {
+        let lines = daemon.metric("trailhound_rekeyed_lines_total");
+        lines.filter(|lines| *lines > 0.0)
+    });
+}
+
 pub fn rekeyed_through_kills(broker: &mut Broker) {
     let (place, hosts, expected) = scene(broker, "rekey-kill");
-    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
+    // Some are left for each life.
+    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE / 3));
     for life in 1..=3 {
         let daemon = place.start(&format!("life{life}"), REKEY);
+        wait_until_it_writes_on(&daemon);
         wait_for_part(&place, &expected, life, 5);
         daemon.kill();
     }
@@ -138,10 +149,7 @@ pub fn rekeyed_by_two(broker: &mut Broker) {
     let first = place.start("first", REKEY);
     wait_for_part(&place, &expected, 1, 8);
     let second = place.start("second", REKEY);
-    wait_for("the second to write lines on", || {
-        let lines = second.metric("trailhound_rekeyed_lines_total");
-        lines.filter(|lines| *lines > 0.0)
-    });
+    wait_until_it_writes_on(&second);
     wait_for_part(&place, &expected, 1, 2);
     second.stop_well();
     let third = place.start("third", REKEY);
@@ -154,4 +162,18 @@ pub fn rekeyed_by_two(broker: &mut Broker) {
     feeding.join().expect("fed");
     compare(&place, &expected);
     first.stop_well();
+}
+
+/// Lines of all partitions but its own go on to come, and are new.
+pub fn rekeyed_without_a_leader() {
+    let mut brokers = Broker::start_cluster(&[NoDoor, NoDoor, NoDoor]).expect("brokers");
+    let (place, hosts, expected) = scene(&brokers[0], "rekey-leader");
+    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
+    let daemon = place.start("a", REKEY);
+    wait_for_part(&place, &expected, 1, 4);
+    // Each leads one partition of the input at least.
+    brokers[1].kill();
+    feeding.join().expect("fed");
+    compare(&place, &expected);
+    daemon.stop_well();
 }

@@ -63,6 +63,7 @@ impl Check<'_> {
             event_ms: millis(event),
             settle_ms: millis(self.between("waits.settle", written.settle, Duration::ZERO..=event)),
             logon_ms: millis(self.between("waits.logon", written.logon, tenth..=3600 * SECOND)),
+            shuffled: false,
         }
     }
 

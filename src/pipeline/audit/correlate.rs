@@ -110,6 +110,8 @@ pub struct Arrival {
     pub age: u64,
     /// Bytes that one event may have.
     pub most_bytes: usize,
+    /// [`Waits::shuffled`]
+    pub shuffled: bool,
 }
 
 impl HostBuffer {
@@ -173,7 +175,7 @@ impl HostBuffer {
             proctitle: self.proctitle,
             no_proctitle: !self.proctitle && self.without_proctitle >= ENOUGH,
             messages_alone: !self.messages_joined && self.messages_alone >= ENOUGH,
-            disorder: self.lines < self.disorder_until,
+            disorder: arrival.shuffled | (self.lines < self.disorder_until),
         });
         self.bytes += Event::weight(record);
         match (found, event.is_larger_than(arrival.most_bytes)) {

@@ -10,15 +10,21 @@ const WAITS: Waits = Waits {
     event_ms: 2000,
     settle_ms: 50,
     logon_ms: 10_000,
+    shuffled: false,
 };
 
 fn push_at(buffer: &mut HostBuffer, line: &str, now: i64) -> Push {
+    push_from(buffer, line, now, WAITS.shuffled)
+}
+
+fn push_from(buffer: &mut HostBuffer, line: &str, now: i64, shuffled: bool) -> Push {
     let record = line::read(line.as_bytes()).unwrap();
     let arrival = Arrival {
         now: Timestamp(now),
         offset: 0,
         age: 0,
         most_bytes: usize::MAX,
+        shuffled,
     };
     buffer.push(&record, arrival, &mut Vec::new())
 }
@@ -62,6 +68,23 @@ fn with_eoe_an_event_goes_at_once() {
     }
     assert_eq!(pop(&mut buffer), [(1, None)]);
     assert_eq!((buffer.len(), buffer.bytes()), (0, 0));
+}
+
+/// Two partitions bring the lines of a host: the end record overtakes one that no other promised.
+#[test]
+fn where_lines_come_by_several_ways_eoe_does_not_end_the_wait() {
+    let address = "type=SOCKADDR msg=audit(1.000:1): saddr=0200";
+    for shuffled in [false, true] {
+        let mut buffer = HostBuffer::default();
+        for line in event(1000, 1, true) {
+            push_from(&mut buffer, &line, 0, shuffled);
+        }
+        assert_eq!(pop(&mut buffer).is_empty(), shuffled);
+        let last = push_from(&mut buffer, address, 0, shuffled);
+        assert_eq!(last == Push::Joined, shuffled);
+        let event = buffer.pop_due(Timestamp(50), &WAITS);
+        assert_eq!(event.map(|(_, cut)| cut), shuffled.then_some(None));
+    }
 }
 
 #[test]

@@ -390,6 +390,7 @@ impl Hosts {
             offset,
             age: self.next_age,
             most_bytes: (self.share / EVENT_SHARE).max(2 * self.limits.line_bytes),
+            shuffled: self.waits.shuffled,
         };
         match host.buffer.push(record, arrival, &mut self.spare) {
             Push::Late => {
