@@ -104,8 +104,13 @@ impl<R> Abreast<R> {
         queue.is_none_or(|queue| queue.records.is_empty())
     }
 
-    /// The oldest record, if it is its turn.
-    pub fn next(&mut self, now: Instant, wall: i64, outlook: impl Fn(i32) -> Outlook) -> Option<R> {
+    /// The oldest record, if it is its turn. `until`: what is newer waits.
+    pub fn next(
+        &mut self,
+        (now, wall): (Instant, i64),
+        until: Option<i64>,
+        outlook: impl Fn(i32) -> Outlook,
+    ) -> Option<R> {
         let fronts = self.queues.iter();
         let fronts = fronts.filter_map(|(partition, queue)| {
             let (timestamp, _, _) = queue.records.front()?;
@@ -120,7 +125,7 @@ impl<R> Abreast<R> {
         };
         let dry = self.queues.iter_mut();
         let dry = dry.filter(|(_, queue)| queue.records.is_empty());
-        let mut waits = false;
+        let mut waits = until.is_some_and(|until| timestamp > until);
         for (partition, queue) in dry {
             let since = *queue.dry.get_or_insert(now);
             waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
@@ -152,7 +157,7 @@ mod tests {
             true => Outlook::AtEnd,
             false => Outlook::More,
         };
-        std::iter::from_fn(|| abreast.next(now, WALL, outlook)).collect()
+        std::iter::from_fn(|| abreast.next((now, WALL), None, outlook)).collect()
     }
 
     #[test]
@@ -207,10 +212,23 @@ mod tests {
         abreast.add(0);
         abreast.add(1);
         abreast.push(0, WALL - 5, 1, "new");
-        let mut next = |after| abreast.next(now + after, WALL, |_| Outlook::Away);
+        let mut next = |after| abreast.next((now + after, WALL), None, |_| Outlook::Away);
         assert_eq!(next(Duration::ZERO), None);
         assert_eq!(next(LONG / 2), None);
         assert_eq!(next(LONG), Some("new"));
+    }
+
+    #[test]
+    fn what_is_newer_than_where_another_stands_waits() {
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
+        abreast.add(0);
+        abreast.push(0, 10, 1, "a");
+        abreast.push(0, 11, 1, "b");
+        let mut next = |until| abreast.next((now, WALL), until, |_| Outlook::AtEnd);
+        assert_eq!(next(Some(9)), None);
+        assert_eq!(next(Some(10)), Some("a"));
+        assert_eq!(next(Some(10)), None);
+        assert_eq!(next(None), Some("b"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::port::{
     ToCommit, Transactional, Written, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
-use super::{Shared, client, hearing, offsets};
+use super::{Shared, client, hearing};
 
 mod producer;
 
@@ -380,13 +380,11 @@ impl Reader for LiveReader {
             let committed = committed.find_partition(topic, partition);
             let committed = committed.and_then(|entry| {
                 let metadata = metadata(&entry).unwrap_or_default();
-                Some(offsets::progress(offset(&entry)?, &metadata))
+                Some((offset(&entry)?, metadata))
             });
-            Written {
-                partition,
-                committed,
-                end,
-            }
+            let committed = committed.as_ref();
+            let committed = committed.map(|(offset, metadata)| (*offset, metadata.as_str()));
+            Written::of(partition, committed, end)
         });
         Ok(all.collect())
     }

@@ -10,26 +10,49 @@
 //!    position first and committing it when what was handed over by then has arrived.
 //!
 //! Format of the commit's metadata: `trailhound/1 rebuild=OFFSET` where reading again has to begin
-//! before the committed offset; `trailhound/1 end=OFFSET` of an input that is written on, where only markers of
-//! transactions stand between the two; `trailhound/1 state` where the rest stands in the topic of the state; else
-//! `trailhound/1`.
+//! before the committed offset; `trailhound/1 end=OFFSET time=MS` of an input that is written on: only markers of
+//! transactions stand between offset and end, and the last record before had this timestamp (either may be missing);
+//! `trailhound/1 state` where the rest stands in the topic of the state; else `trailhound/1`.
 
 const VERSION: &str = "trailhound/1";
 
-/// Metadata of an offset of an input that is written on, behind which nothing is open. `end`: up to there stands no
-/// record, only markers of transactions. It is believed for clocks alone: reading goes on at the offset.
-pub fn written_on(end: Option<i64>) -> String {
-    match end {
-        Some(end) => format!("{VERSION} end={end}"),
-        None => VERSION.to_owned(),
-    }
+/// What stands beside an offset of an input that is written on, behind which nothing is open. It is believed for clocks
+/// alone: reading goes on at the offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrittenOn {
+    /// Up to there stands no record, only markers of transactions.
+    pub end: Option<i64>,
+    /// Timestamp of the last record that was written on.
+    pub time: Option<i64>,
 }
 
-/// How far a group has come, by what it committed.
-pub fn progress(offset: i64, metadata: &str) -> i64 {
-    let end = metadata.strip_prefix(VERSION);
-    let end = end.and_then(|rest| rest.strip_prefix(" end=")?.parse().ok());
-    end.map_or(offset, |end: i64| end.max(offset))
+impl WrittenOn {
+    pub fn metadata(&self) -> String {
+        let mut text = VERSION.to_owned();
+        for (name, value) in [(" end=", self.end), (" time=", self.time)] {
+            if let Some(value) = value {
+                text += name;
+                text += &value.to_string();
+            }
+        }
+        text
+    }
+
+    /// `None`: it is something else.
+    pub fn parse(metadata: &str) -> Option<WrittenOn> {
+        let mut written = WrittenOn::default();
+        let mut words = metadata.strip_prefix(VERSION)?.split(' ');
+        // Before the first blank stands nothing.
+        words.next().filter(|before| before.is_empty())?;
+        for word in words {
+            match word.split_once('=')? {
+                ("end", value) => written.end = Some(value.parse().ok()?),
+                ("time", value) => written.time = Some(value.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(written)
+    }
 }
 
 /// Metadata of an offset that was committed together with the state of its lane.
@@ -78,7 +101,7 @@ impl Position {
 /// Why a commit's metadata was ignored.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not 'trailhound/1', 'trailhound/1 state', 'trailhound/1 end=OFFSET' or 'trailhound/1 rebuild=OFFSET'"
+    "'{0}' is not 'trailhound/1', 'trailhound/1 state', 'trailhound/1 end=OFFSET time=MS' or 'trailhound/1 rebuild=OFFSET'"
 )]
 pub struct BadMetadata(String);
 
@@ -90,11 +113,10 @@ pub fn parse_metadata(text: &str) -> Result<Beside, BadMetadata> {
         STATE => return Ok(Beside::State),
         _ => {}
     }
-    let rest = text.strip_prefix(VERSION);
-    let end = rest.and_then(|rest| rest.strip_prefix(" end="));
-    if end.is_some_and(|end| end.parse::<i64>().is_ok()) {
+    if WrittenOn::parse(text).is_some() {
         return Ok(Beside::Nothing);
     }
+    let rest = text.strip_prefix(VERSION);
     rest.and_then(|rest| rest.strip_prefix(" rebuild="))
         .and_then(|number| number.parse().ok())
         .filter(|offset| *offset >= 0)
@@ -157,13 +179,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markers_behind_the_last_record_are_no_lag() {
-        for (end, progress_of) in [(None, 7), (Some(9), 9), (Some(3), 7)] {
-            let metadata = written_on(end);
-            assert_eq!(progress(7, &metadata), progress_of);
+    fn how_far_an_input_was_written_on_reads_back() {
+        for (end, time) in [
+            (None, None),
+            (Some(9), None),
+            (None, Some(-5)),
+            (Some(3), Some(7)),
+        ] {
+            let written = WrittenOn { end, time };
+            let metadata = written.metadata();
+            assert_eq!(WrittenOn::parse(&metadata), Some(written));
             assert_eq!(parse_metadata(&metadata), Ok(Beside::Nothing));
         }
-        assert_eq!(progress(7, "somebody else's end=9"), 7);
+        for other in [
+            "",
+            "somebody else's end=9",
+            "trailhound/1 end=x",
+            "trailhound/12",
+            STATE,
+        ] {
+            assert_eq!(WrittenOn::parse(other), None, "{other}");
+        }
         assert!(parse_metadata("trailhound/1 end=x").is_err());
     }
 

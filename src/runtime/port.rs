@@ -25,6 +25,7 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::statistics::Statistics;
 
 use super::ledger::Ledger;
+use super::offsets::WrittenOn;
 
 /// Partition of a topic, by name.
 pub type Named = (String, i32);
@@ -99,8 +100,24 @@ pub struct Written {
     pub partition: i32,
     /// What the group has committed, or the end that it says it has read to.
     pub committed: Option<i64>,
+    /// Timestamp of the last record that it has written on.
+    pub time: Option<i64>,
     /// The offset after the last record that counts.
     pub end: i64,
+}
+
+impl Written {
+    /// `committed`: offset and metadata.
+    pub fn of(partition: i32, committed: Option<(i64, &str)>, end: i64) -> Written {
+        let (offset, metadata) = committed.unzip();
+        let beside = metadata.and_then(WrittenOn::parse).unwrap_or_default();
+        Written {
+            partition,
+            committed: offset.map(|offset| beside.end.map_or(offset, |end| end.max(offset))),
+            time: beside.time,
+            end,
+        }
+    }
 }
 
 /// Which records count.

@@ -25,6 +25,8 @@ use crate::telemetry::Metrics;
 
 /// Records written on between two looks at deliveries, commits and rebalances.
 const AT_ONCE: usize = 2048;
+/// Milliseconds that one partition may be written on further than another that stands still.
+const AHEAD: i64 = 500;
 /// What a record that is held takes beside its bytes: its topic's name, its headers, and places to put them.
 const BESIDE: usize = 256;
 
@@ -185,15 +187,19 @@ impl<P: Port> Worker<P> {
 
     async fn write_held(&mut self, rekey: &mut Rekey) -> Result<(), WorkerError> {
         let (now, wall) = (self.port.now(), self.port.wall_ms());
+        let is_own = |partition| self.seats.contains_key(&(rekey.from, partition));
+        let upstream = self.upstream.as_ref();
+        let until = upstream.and_then(|upstream| upstream.stands_at(now, is_own));
+        let until = until.map(|until| until.saturating_add(AHEAD));
         for _ in 0..AT_ONCE {
             let outlook = |partition| self.outlook((rekey.from, partition), wall);
-            let Some(message) = rekey.held.next(now, wall, outlook) else {
+            let Some(message) = rekey.held.next((now, wall), until, outlook) else {
                 break;
             };
             self.write_one(rekey, &message).await?;
             let key = (rekey.from, message.partition());
             if let Some(seat) = self.seats.get_mut(&key) {
-                seat.read(message.offset(), wall);
+                seat.wrote(message.offset(), message.timestamp().to_millis(), wall);
             }
         }
         Ok(())

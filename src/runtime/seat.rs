@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::statistics::Statistics;
 
 use super::clock::ArrivalClock;
-use super::offsets::{Position, Start};
+use super::offsets::{Position, Start, WrittenOn};
 use super::view::PartitionView;
 use crate::model::alert::Suppressed;
 use crate::model::{Evicted, Kind, Reject, Source};
@@ -45,6 +45,8 @@ pub struct Seat {
     read_at: i64,
     /// The end that an input that is written on was read to.
     end: Option<i64>,
+    /// Timestamp of its last record that was written on.
+    wrote: Option<i64>,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,
     start: Start,
@@ -83,6 +85,7 @@ impl Seat {
             is_rekeyed: false,
             read_at: i64::MIN,
             end: None,
+            wrote: None,
             stale: Vec::new(),
             start,
             goal: high,
@@ -147,11 +150,21 @@ impl Seat {
         }
     }
 
-    /// Of an input that is written on: where its reading goes on, and the end that it was read to, where that is
-    /// further.
-    pub fn written_on(&self) -> Option<(i64, Option<i64>)> {
+    /// A record was written on.
+    pub fn wrote(&mut self, offset: i64, timestamp: Option<i64>, wall: i64) {
+        self.read(offset, wall);
+        self.wrote = timestamp.or(self.wrote);
+    }
+
+    /// Of an input that is written on: where its reading goes on, and beside it the end that it was read to, where that
+    /// is further.
+    pub fn written_on(&self) -> Option<(i64, WrittenOn)> {
         let next = self.next?;
-        Some((next, self.end.filter(|end| *end > next)))
+        let beside = WrittenOn {
+            end: self.end.filter(|end| *end > next),
+            time: self.wrote,
+        };
+        Some((next, beside))
     }
 
     /// All of it was read, and just now the leader said so.

@@ -127,9 +127,9 @@ impl<P: Port> Worker<P> {
 
     /// Of an input that is written on nothing stays open.
     fn written_on(&self, key: Key) -> Option<ToCommit> {
-        let (offset, end) = self.seats.get(&key)?.written_on()?;
+        let (offset, beside) = self.seats.get(&key)?.written_on()?;
         let partition = self.named(key);
-        let metadata = offsets::written_on(end).into();
+        let metadata = beside.metadata().into();
         Some(ToCommit {
             partition,
             offset,

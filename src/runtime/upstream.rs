@@ -6,6 +6,10 @@
 //! the group has committed of each of the input's partitions, by the brokers' word, is what had come there a moment
 //! before. It holds that a stage that stops is known before [`grace`] is over.
 //!
+//! And it knows which partitions stand still though there is more to read, and where: what stands in others goes on
+//! no further than that (rekey.rs), or the lines of an event would come further apart than any wait while the group
+//! notices that a worker died.
+//!
 //! It refuses to count on its own process: the partitions of the input are mostly others'.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,6 +35,11 @@ const GRACE: Duration = Duration::from_millis(1800);
 const _: () =
     assert!(COMMITTING.as_millis() + EVERY.as_millis() + BELIEVED.as_millis() < GRACE.as_millis());
 
+/// A partition of which for so long nothing was committed, though there is more, stands still.
+const STILL: Duration = Duration::from_millis(600);
+/// So long is one waited for that stands still: the group gives it to another meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// After a lane has read something, its time stands still for so long: the rest may be in the next commit.
 pub(super) fn grace(shared: &Shared) -> Duration {
     shared.config.commit.interval + GRACE
@@ -40,11 +49,27 @@ pub(super) fn grace(shared: &Shared) -> Duration {
 #[derive(Default)]
 pub(super) struct Upstream {
     fresh_until: Mutex<Option<Instant>>,
+    behind: Mutex<Vec<Behind>>,
     gone: AtomicBool,
 }
 
-/// Ends of the input's partitions, and when that was.
-type Ends = VecDeque<(Instant, BTreeMap<i32, i64>)>;
+/// A partition of which what had come is not committed.
+struct Behind {
+    partition: i32,
+    /// Since when it stands where it stands.
+    since: Instant,
+    /// Timestamp of the last record that was written on.
+    time: i64,
+}
+
+/// What was seen before.
+#[derive(Default)]
+struct Seen {
+    /// Ends of the input's partitions, and when that was.
+    ends: VecDeque<(Instant, BTreeMap<i32, i64>)>,
+    /// Since when each partition stands where it stands.
+    stands: BTreeMap<i32, (Option<i64>, Instant)>,
+}
 
 impl Upstream {
     /// Looks on and on, beside the worker, until it is let go.
@@ -57,11 +82,11 @@ impl Upstream {
         let reader = port.reader()?;
         let beside = port.clone();
         let work = async move {
-            let mut ends = Ends::new();
+            let mut seen = Seen::default();
             while !told.gone.load(Ordering::Acquire) && !shared.stop.is_set() {
                 let asked = port.now();
                 match reader.written_on(&input, ASK).await {
-                    Ok(written) => told.take(&written, &mut ends, (asked, port.now()), &shared),
+                    Ok(written) => told.take(&written, &mut seen, (asked, port.now()), &shared),
                     Err(error) => tracing::debug!(%error, "asking how far the input is written on"),
                 }
                 port.sleep(EVERY).await;
@@ -81,11 +106,22 @@ impl Upstream {
         lock(&self.fresh_until).is_some_and(|until| now < until)
     }
 
+    /// How far the partitions of the input may be written on that are one's own: to the timestamp at which another stands
+    /// still. `None`: none does.
+    pub fn stands_at(&self, now: Instant, is_own: impl Fn(i32) -> bool) -> Option<i64> {
+        let behind = lock(&self.behind);
+        let stands = |behind: &&Behind| {
+            let still = now.saturating_duration_since(behind.since);
+            (STILL..PATIENCE).contains(&still) && !is_own(behind.partition)
+        };
+        behind.iter().filter(stands).map(|behind| behind.time).min()
+    }
+
     /// An answer may be as old as the question.
     fn take(
         &self,
         written: &[Written],
-        ends: &mut Ends,
+        Seen { ends, stands }: &mut Seen,
         (asked, answered): (Instant, Instant),
         shared: &Shared,
     ) {
@@ -94,17 +130,32 @@ impl Upstream {
         while ends.get(1).is_some_and(|(at, _)| Some(*at) <= since) {
             ends.pop_front();
         }
+        let mut behind = Vec::new();
         let before = ends.front().filter(|(at, _)| Some(*at) <= since);
-        let is_written = |(_, before): &(Instant, BTreeMap<i32, i64>)| {
-            written.iter().all(|partition| {
-                let came = before.get(&partition.partition).copied();
-                // One that is new has been there for no longer than this.
-                partition.committed.unwrap_or(0) >= came.unwrap_or(0)
-            })
-        };
-        if before.is_some_and(is_written) {
+        for partition in written {
+            let stood = stands.entry(partition.partition);
+            let stood = stood.or_insert((partition.committed, asked));
+            if stood.0 != partition.committed {
+                *stood = (partition.committed, asked);
+            }
+            let came = before.and_then(|(_, ends)| ends.get(&partition.partition).copied());
+            // One that is new has been there for no longer than this.
+            if partition.committed.unwrap_or(0) < came.unwrap_or(0) {
+                behind.push((partition, stood.1));
+            }
+        }
+        if before.is_some() && behind.is_empty() {
             *lock(&self.fresh_until) = Some(asked + BELIEVED);
         }
+        let behind = behind.into_iter().filter_map(|(partition, since)| {
+            let (time, partition) = (partition.time?, partition.partition);
+            Some(Behind {
+                partition,
+                since,
+                time,
+            })
+        });
+        *lock(&self.behind) = behind.collect();
         let all = written.iter();
         let all = all.map(|partition| (partition.partition, partition.end));
         ends.push_back((answered, all.collect()));
@@ -122,29 +173,33 @@ mod tests {
     use crate::runtime::Stop;
     use crate::telemetry::Metrics;
 
-    #[test]
-    fn it_is_fresh_while_what_had_come_is_committed() {
+    fn shared() -> Shared {
         let text = "[kafka]\nbootstrap_servers = \"a:1\"\n[audit]\nrekey = true\n";
         let config = parse("t.toml", text, Path::new(""), &Beside::default()).unwrap();
         let metrics = Metrics::new().unwrap();
-        let shared = Shared::new(
+        Shared::new(
             config,
             IntelSet::default(),
             RuleSet::default(),
             metrics,
             Stop::new(),
-        );
-        let (upstream, mut ends) = (Upstream::default(), Ends::new());
+        )
+    }
+
+    #[test]
+    fn it_is_fresh_while_what_had_come_is_committed() {
+        let (upstream, mut seen, shared) = (Upstream::default(), Seen::default(), shared());
         let began = Instant::now();
         let mut look = |ms: u64, committed, end| {
             let now = began + Duration::from_millis(ms);
             let partition = |partition, committed, end| Written {
                 partition,
                 committed,
+                time: None,
                 end,
             };
             let written = [partition(0, Some(9), 9), partition(1, committed, end)];
-            upstream.take(&written, &mut ends, (now, now), &shared);
+            upstream.take(&written, &mut seen, (now, now), &shared);
             upstream.is_fresh(now)
         };
         assert!(!look(0, None, 0), "nothing is known of before");
@@ -156,5 +211,31 @@ mod tests {
         assert!(look(2100, Some(5), 5));
         assert!(look(2200, Some(5), 7));
         assert!(!look(9000, Some(6), 7));
+    }
+
+    #[test]
+    fn who_stands_still_with_more_to_read_is_known_for_a_while() {
+        let (upstream, mut seen, shared) = (Upstream::default(), Seen::default(), shared());
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut look = |ms: u64, committed, end| {
+            let written = [
+                Written::of(0, Some((90, "trailhound/1 time=700")), 90),
+                Written::of(1, Some((committed, "trailhound/1 time=500")), end),
+                Written::of(2, Some((0, "trailhound/1")), 1_000),
+            ];
+            upstream.take(&written, &mut seen, (at(ms), at(ms)), &shared);
+        };
+        look(0, 5, 9);
+        look(800, 7, 9);
+        let stands_at = |ms, own| upstream.stands_at(at(ms), |partition| partition == own);
+        assert_eq!(stands_at(800, 0), None, "it moved just now");
+        look(1_500, 7, 9);
+        // The third says no time, and the first has no more.
+        assert_eq!(stands_at(1_500, 0), Some(500));
+        assert_eq!(stands_at(1_500, 1), None, "one's own");
+        assert_eq!(stands_at(31_000, 0), None, "too long");
+        look(1_600, 9, 9);
+        assert_eq!(stands_at(3_000, 0), None, "it has no more");
     }
 }

@@ -69,7 +69,7 @@ pub struct Worker<P: Port> {
     /// Where the producers do not key: what writes their lines on to the lanes.
     pub(super) rekey: Option<Rekey>,
     /// And whether all of them are.
-    upstream: Option<Arc<Upstream>>,
+    pub(super) upstream: Option<Arc<Upstream>>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
     pub(super) last_view: Instant,
@@ -445,13 +445,18 @@ impl<P: Port> Worker<P> {
 }
 
 /// A document that the re-key stage parted goes on as lines, so the form of what a lane reads cannot be fixed to
-/// documents there. And of lines of one millisecond in several partitions nobody knows the order.
+/// documents there. And of lines of one millisecond in several partitions nobody knows the order, and what two workers
+/// write on of one event is there as late as the later commit.
 fn settings_of_lanes(config: &Config) -> Settings {
     let mut settings = config.lane.clone();
     if config.topics.audit_rekeyed.is_none() {
         return settings;
     }
+    let apart = config.commit.interval + Duration::from_millis(500);
+    let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
     settings.waits.shuffled = true;
+    settings.waits.settle_ms = settings.waits.settle_ms.max(apart);
+    settings.waits.event_ms = settings.waits.event_ms.max(settings.waits.settle_ms);
     if settings.envelope.form == Form::Json {
         settings.envelope.form = Form::Auto;
     }

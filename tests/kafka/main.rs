@@ -130,6 +130,10 @@ const CASES: &[Case] = &[
         unkeyed::rekeyed_by_two,
     ),
     (
+        "unkeyed_lines_are_rekeyed_while_one_of_two_daemons_is_killed",
+        unkeyed::one_of_two_killed,
+    ),
+    (
         "exactly_once_an_attack_is_one_story_through_kills",
         stories::exactly_once_through_kills,
     ),

@@ -164,6 +164,30 @@ pub fn rekeyed_by_two(broker: &mut Broker) {
     first.stop_well();
 }
 
+/// Each of two has half of every topic's partitions, and lines of each event come in both halves. What the one that is
+/// left has goes on no further until it has the rest.
+pub fn one_of_two_killed(broker: &mut Broker) {
+    let (place, hosts, expected) = scene(broker, "rekey-half");
+    let halves =
+        format!("{REKEY}[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n");
+    let (first, second) = (
+        place.start("first", &halves),
+        place.start("second", &halves),
+    );
+    let assigned = |daemon: &Daemon| daemon.metric("trailhound_assigned_partitions");
+    for daemon in [&first, &second] {
+        wait_for("half of the partitions", || {
+            assigned(daemon).filter(|many| *many == (3 * PARTITIONS / 2) as f64)
+        });
+    }
+    let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
+    wait_for_part(&place, &expected, 1, 4);
+    second.kill();
+    feeding.join().expect("fed");
+    compare(&place, &expected);
+    first.stop_well();
+}
+
 /// Lines of all partitions but its own go on to come, and are new.
 pub fn rekeyed_without_a_leader() {
     let mut brokers = Broker::start_cluster(&[NoDoor, NoDoor, NoDoor]).expect("brokers");

@@ -87,14 +87,13 @@ impl Reader for SimulatedReader {
             return Err(timed_out());
         }
         let partitions = brokers.partitions(topic).into_iter();
-        let written = partitions.map(|partition| Written {
-            partition: partition.1,
-            committed: brokers
-                .group
-                .committed
-                .get(&partition)
-                .map(|(offset, _)| *offset),
-            end: brokers.log(&partition).end(Isolation::Committed),
+        let written = partitions.map(|partition| {
+            let committed = brokers.group.committed.get(&partition);
+            let committed = committed.map(|(offset, metadata)| (*offset, metadata.clone()));
+            let committed = committed.as_ref();
+            let committed = committed.map(|(offset, metadata)| (*offset, metadata.as_str()));
+            let end = brokers.log(&partition).end(Isolation::Committed);
+            Written::of(partition.1, committed, end)
         });
         Ok(written.collect())
     }
