@@ -104,11 +104,18 @@ impl<R> Abreast<R> {
         queue.is_none_or(|queue| queue.records.is_empty())
     }
 
-    /// The oldest record, if it is its turn. `until`: what is newer waits.
+    /// Partitions of which something is held.
+    pub fn filled(&self) -> impl Iterator<Item = i32> {
+        let all = self.queues.iter();
+        let filled = all.filter(|(_, queue)| !queue.records.is_empty());
+        filled.map(|(partition, _)| *partition)
+    }
+
+    /// The oldest record, if it is its turn. `is_ahead`: of others, so it waits.
     pub fn next(
         &mut self,
         (now, wall): (Instant, i64),
-        until: Option<i64>,
+        is_ahead: bool,
         outlook: impl Fn(i32) -> Outlook,
     ) -> Option<R> {
         let fronts = self.queues.iter();
@@ -125,7 +132,7 @@ impl<R> Abreast<R> {
         };
         let dry = self.queues.iter_mut();
         let dry = dry.filter(|(_, queue)| queue.records.is_empty());
-        let mut waits = until.is_some_and(|until| timestamp > until);
+        let mut waits = is_ahead;
         for (partition, queue) in dry {
             let since = *queue.dry.get_or_insert(now);
             waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
@@ -157,7 +164,7 @@ mod tests {
             true => Outlook::AtEnd,
             false => Outlook::More,
         };
-        std::iter::from_fn(|| abreast.next((now, WALL), None, outlook)).collect()
+        std::iter::from_fn(|| abreast.next((now, WALL), false, outlook)).collect()
     }
 
     #[test]
@@ -212,23 +219,26 @@ mod tests {
         abreast.add(0);
         abreast.add(1);
         abreast.push(0, WALL - 5, 1, "new");
-        let mut next = |after| abreast.next((now + after, WALL), None, |_| Outlook::Away);
+        let mut next = |after| abreast.next((now + after, WALL), false, |_| Outlook::Away);
         assert_eq!(next(Duration::ZERO), None);
         assert_eq!(next(LONG / 2), None);
         assert_eq!(next(LONG), Some("new"));
     }
 
     #[test]
-    fn what_is_newer_than_where_another_stands_waits() {
+    fn who_is_ahead_waits_as_far_as_there_is_room() {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
+        abreast.add(1);
         abreast.push(0, 10, 1, "a");
-        abreast.push(0, 11, 1, "b");
-        let mut next = |until| abreast.next((now, WALL), until, |_| Outlook::AtEnd);
-        assert_eq!(next(Some(9)), None);
-        assert_eq!(next(Some(10)), Some("a"));
-        assert_eq!(next(Some(10)), None);
-        assert_eq!(next(None), Some("b"));
+        assert_eq!(abreast.filled().collect::<Vec<_>>(), [0]);
+        let next = |abreast: &mut Abreast<_>, is_ahead| {
+            abreast.next((now, WALL), is_ahead, |_| Outlook::AtEnd)
+        };
+        assert_eq!(next(&mut abreast, true), None);
+        abreast.push(1, 11, MOST, "b");
+        assert_eq!(next(&mut abreast, true), Some("a"));
+        assert_eq!(next(&mut abreast, false), Some("b"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 use super::abreast::{Abreast, Outlook};
 use super::error::WorkerError;
 use super::port::{Port, Producer};
+use super::seat::Seat;
 use super::sink::{Origin, Parcel, Refusal, Sink};
 use super::worker::{Key, Worker};
 use crate::config::Config;
@@ -189,11 +190,11 @@ impl<P: Port> Worker<P> {
         let (now, wall) = (self.port.now(), self.port.wall_ms());
         let is_own = |partition| self.seats.contains_key(&(rekey.from, partition));
         let upstream = self.upstream.as_ref();
-        let until = upstream.and_then(|upstream| upstream.stands_at(now, is_own));
-        let until = until.map(|until| until.saturating_add(AHEAD));
+        let stands = upstream.and_then(|upstream| upstream.stands_at(now, is_own));
         for _ in 0..AT_ONCE {
             let outlook = |partition| self.outlook((rekey.from, partition), wall);
-            let Some(message) = rekey.held.next((now, wall), until, outlook) else {
+            let is_ahead = stands.is_some_and(|stands| self.is_ahead(rekey, stands));
+            let Some(message) = rekey.held.next((now, wall), is_ahead, outlook) else {
                 break;
             };
             self.write_one(rekey, &message).await?;
@@ -203,6 +204,17 @@ impl<P: Port> Worker<P> {
             }
         }
         Ok(())
+    }
+
+    /// All of one's own that have more were written on further than another partition, which stands still there. So of two
+    /// that stand still never each waits for the other.
+    fn is_ahead(&self, rekey: &Rekey, stands: i64) -> bool {
+        let mut filled = rekey.held.filled();
+        filled.all(|partition| {
+            let seat = self.seats.get(&(rekey.from, partition));
+            let wrote = seat.and_then(Seat::last_written);
+            wrote.is_some_and(|wrote| wrote > stands.saturating_add(AHEAD))
+        })
     }
 
     /// What may come of a partition of the input.

@@ -156,6 +156,11 @@ impl Seat {
         self.wrote = timestamp.or(self.wrote);
     }
 
+    /// Timestamp of the last record that was written on.
+    pub fn last_written(&self) -> Option<i64> {
+        self.wrote
+    }
+
     /// Of an input that is written on: where its reading goes on, and beside it the end that it was read to, where that
     /// is further.
     pub fn written_on(&self) -> Option<(i64, WrittenOn)> {

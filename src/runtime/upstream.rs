@@ -67,7 +67,7 @@ struct Behind {
 struct Seen {
     /// Ends of the input's partitions, and when that was.
     ends: VecDeque<(Instant, BTreeMap<i32, i64>)>,
-    /// Since when each partition stands where it stands.
+    /// Since when each partition stands where it stands, with more to read.
     stands: BTreeMap<i32, (Option<i64>, Instant)>,
 }
 
@@ -106,8 +106,8 @@ impl Upstream {
         lock(&self.fresh_until).is_some_and(|until| now < until)
     }
 
-    /// How far the partitions of the input may be written on that are one's own: to the timestamp at which another stands
-    /// still. `None`: none does.
+    /// Timestamp to which a partition was written on that is not one's own and stands still though it has more, the oldest.
+    /// `None`: none does.
     pub fn stands_at(&self, now: Instant, is_own: impl Fn(i32) -> bool) -> Option<i64> {
         let behind = lock(&self.behind);
         let stands = |behind: &&Behind| {
@@ -135,7 +135,8 @@ impl Upstream {
         for partition in written {
             let stood = stands.entry(partition.partition);
             let stood = stood.or_insert((partition.committed, asked));
-            if stood.0 != partition.committed {
+            let has_more = partition.committed.unwrap_or(0) < partition.end;
+            if stood.0 != partition.committed || !has_more {
                 *stood = (partition.committed, asked);
             }
             let came = before.and_then(|(_, ends)| ends.get(&partition.partition).copied());
@@ -237,5 +238,10 @@ mod tests {
         assert_eq!(stands_at(31_000, 0), None, "too long");
         look(1_600, 9, 9);
         assert_eq!(stands_at(3_000, 0), None, "it has no more");
+        // It was silent for long, and is dead when it is asked again.
+        look(90_000, 9, 9);
+        look(91_000, 9, 10);
+        look(92_000, 9, 10);
+        assert_eq!(stands_at(92_000, 0), Some(500));
     }
 }
