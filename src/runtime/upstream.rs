@@ -13,6 +13,7 @@
 //! It refuses to count on its own process: the partitions of the input are mostly others'.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,8 +36,9 @@ const GRACE: Duration = Duration::from_millis(1800);
 const _: () =
     assert!(COMMITTING.as_millis() + EVERY.as_millis() + BELIEVED.as_millis() < GRACE.as_millis());
 
-/// A partition of which for so long nothing was committed, though there is more, stands still.
-const STILL: Duration = Duration::from_millis(600);
+/// Beside the time between commits: a partition of which for so long nothing was committed, though there is more, stands
+/// still.
+const STILL: Duration = Duration::from_millis(400);
 /// So long is one waited for that stands still: the group gives it to another meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,8 +58,8 @@ pub(super) struct Upstream {
 /// A partition of which what had come is not committed.
 struct Behind {
     partition: i32,
-    /// Since when it stands where it stands.
-    since: Instant,
+    /// When it stands still, as far as others wait for it.
+    still: Range<Instant>,
     /// Timestamp of the last record that was written on.
     time: i64,
 }
@@ -110,10 +112,7 @@ impl Upstream {
     /// `None`: none does.
     pub fn stands_at(&self, now: Instant, is_own: impl Fn(i32) -> bool) -> Option<i64> {
         let behind = lock(&self.behind);
-        let stands = |behind: &&Behind| {
-            let still = now.saturating_duration_since(behind.since);
-            (STILL..PATIENCE).contains(&still) && !is_own(behind.partition)
-        };
+        let stands = |behind: &&Behind| behind.still.contains(&now) && !is_own(behind.partition);
         behind.iter().filter(stands).map(|behind| behind.time).min()
     }
 
@@ -148,11 +147,12 @@ impl Upstream {
         if before.is_some() && behind.is_empty() {
             *lock(&self.fresh_until) = Some(asked + BELIEVED);
         }
+        let still = shared.config.commit.interval + STILL;
         let behind = behind.into_iter().filter_map(|(partition, since)| {
             let (time, partition) = (partition.time?, partition.partition);
             Some(Behind {
                 partition,
-                since,
+                still: since + still..since + still + PATIENCE,
                 time,
             })
         });
@@ -235,7 +235,7 @@ mod tests {
         // The third says no time, and the first has no more.
         assert_eq!(stands_at(1_500, 0), Some(500));
         assert_eq!(stands_at(1_500, 1), None, "one's own");
-        assert_eq!(stands_at(31_000, 0), None, "too long");
+        assert_eq!(stands_at(32_000, 0), None, "too long");
         look(1_600, 9, 9);
         assert_eq!(stands_at(3_000, 0), None, "it has no more");
         // It was silent for long, and is dead when it is asked again.
