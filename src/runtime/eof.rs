@@ -45,8 +45,8 @@ impl Ends {
     /// The client said that a partition of this number, of whatever topic, was read to its end. Gives the topic, where
     /// that is clear.
     pub fn eof(&mut self, partition: i32) -> Option<usize> {
-        let mut all = self.known.iter_mut();
-        let mut all = all.by_ref().filter(|end| end.partition == partition);
+        let known = self.known.iter_mut();
+        let mut all = known.filter(|end| end.partition == partition);
         let (Some(end), None) = (all.next(), all.next()) else {
             return None;
         };

@@ -382,8 +382,6 @@ impl Reader for LiveReader {
                 let metadata = metadata(&entry).unwrap_or_default();
                 Some((offset(&entry)?, metadata))
             });
-            let committed = committed.as_ref();
-            let committed = committed.map(|(offset, metadata)| (*offset, metadata.as_str()));
             Written::of(partition, committed, end)
         });
         Ok(all.collect())

@@ -108,9 +108,10 @@ pub struct Written {
 
 impl Written {
     /// `committed`: offset and metadata.
-    pub fn of(partition: i32, committed: Option<(i64, &str)>, end: i64) -> Written {
+    pub fn of(partition: i32, committed: Option<(i64, impl AsRef<str>)>, end: i64) -> Written {
         let (offset, metadata) = committed.unzip();
-        let beside = metadata.and_then(WrittenOn::parse).unwrap_or_default();
+        let beside = metadata.and_then(|metadata| WrittenOn::parse(metadata.as_ref()));
+        let beside = beside.unwrap_or_default();
         Written {
             partition,
             committed: offset.map(|offset| beside.end.map_or(offset, |end| end.max(offset))),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
-use crate::daemon::{Daemon, KINDS, Place, wait_for};
+use crate::daemon::{Daemon, EAGER, KINDS, Place, wait_for};
 use crate::recording::{self, Documents, Host};
 
 const HOSTS: usize = 6;
@@ -185,11 +185,7 @@ pub fn second_daemon(broker: &mut Broker) {
 }
 
 pub fn second_daemon_eager(broker: &mut Broker) {
-    join_and_leave(
-        broker,
-        "join-eager",
-        "[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n",
-    );
+    join_and_leave(broker, "join-eager", EAGER);
 }
 
 fn join_and_leave(broker: &mut Broker, name: &str, properties: &str) {

@@ -22,6 +22,9 @@ pub const ALL_KINDS: &str = r#"[output]
 kinds = ["process", "logon", "flow", "alert", "audit"]
 "#;
 
+/// Each member has the same share of each topic's partitions, and lets go of all around a rebalance.
+pub const EAGER: &str = "[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n";
+
 /// The brokers assign partitions, and not one of the members.
 pub const BROKERS_ASSIGN: &str = "\"group.protocol\" = \"consumer\"\n";
 

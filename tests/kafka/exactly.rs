@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::cases::{feed, feed_to_small_records};
 use crate::clients::{self, Feeder};
-use crate::daemon::{BROKERS_ASSIGN, Daemon, KINDS, Place, wait_for};
+use crate::daemon::{BROKERS_ASSIGN, Daemon, EAGER, KINDS, Place, wait_for};
 use crate::recording::{self, Documents, Host};
 
-const HOSTS: usize = 6;
+pub const HOSTS: usize = 6;
 /// Lines a second while something happens in the middle.
 pub const PACE: usize = 1_200;
 
@@ -25,8 +25,12 @@ pub struct Scene {
 }
 
 pub fn scene(broker: &Broker, name: &str) -> Scene {
+    scene_of(HOSTS, broker, name)
+}
+
+pub fn scene_of(hosts: usize, broker: &Broker, name: &str) -> Scene {
     let place = Place::exactly_once(broker, name);
-    let hosts = recording::hosts(HOSTS);
+    let hosts = recording::hosts(hosts);
     let expected = recording::expected(&hosts, place.folder.path());
     Scene {
         place,
@@ -235,11 +239,7 @@ pub fn second_daemon(broker: &mut Broker) {
 }
 
 pub fn second_daemon_eager(broker: &mut Broker) {
-    join_and_leave(
-        broker,
-        "eo-join-eager",
-        "[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n",
-    );
+    join_and_leave(broker, "eo-join-eager", EAGER);
 }
 
 pub fn second_daemon_with_the_brokers_protocol(broker: &mut Broker) {

@@ -9,30 +9,16 @@ use std::time::Duration;
 
 use crate::broker::{Broker, NoDoor};
 use crate::clients::{self, Feeder};
-use crate::daemon::{Daemon, Place, wait_for};
-use crate::exactly::{compare, wait_for_part};
-use crate::recording::{self, Documents, Host};
+use crate::daemon::{Daemon, EAGER, Place, wait_for};
+use crate::exactly::{HOSTS, PACE, Scene, compare, scene, scene_of, wait_for_part};
+use crate::recording::{self, Host};
 
-const HOSTS: usize = 6;
 /// As many as a place has.
 const PARTITIONS: usize = 4;
 /// Of each partition of a backlog comes a batch of a megabyte first.
 const MANY: usize = 24;
 const WIDE: usize = 16;
-/// Lines a second while something happens in the middle.
-const PACE: usize = 1_200;
 const REKEY: &str = "[audit]\nrekey = true\n";
-
-fn scene(broker: &Broker, name: &str) -> (Place, Vec<Host>, Documents) {
-    scene_of(HOSTS, broker, name)
-}
-
-fn scene_of(hosts: usize, broker: &Broker, name: &str) -> (Place, Vec<Host>, Documents) {
-    let place = Place::exactly_once(broker, name);
-    let hosts = recording::hosts(hosts);
-    let expected = recording::expected(&hosts, place.folder.path());
-    (place, hosts, expected)
-}
 
 /// Sends all lines in the background, each to the next partition.
 fn spread(
@@ -54,7 +40,7 @@ fn spread(
 }
 
 pub fn told(broker: &mut Broker) {
-    let (place, hosts, _) = scene(broker, "unkeyed");
+    let Scene { place, hosts, .. } = scene(broker, "unkeyed");
     spread(&place, hosts, PARTITIONS, None).join().expect("fed");
     let daemon = place.start("a", "");
     let split = || daemon.metric("trailhound_split_hosts_total");
@@ -69,7 +55,7 @@ pub fn told(broker: &mut Broker) {
     daemon.stop_well();
 
     // What is keyed is not told of.
-    let (place, hosts, _) = scene(broker, "keyed");
+    let Scene { place, hosts, .. } = scene(broker, "keyed");
     crate::cases::feed(&place, hosts, None).join().expect("fed");
     let daemon = place.start("a", "");
     daemon.wait_ready();
@@ -79,7 +65,11 @@ pub fn told(broker: &mut Broker) {
 
 /// A backlog, whose partitions the client fetches one after the other.
 pub fn rekeyed(broker: &mut Broker) {
-    let (place, hosts, expected) = scene_of(MANY, broker, "rekey");
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene_of(MANY, broker, "rekey");
     clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
     let names: BTreeSet<Vec<u8>> = hosts.iter().map(|host| host.name.clone().into()).collect();
     let lines: usize = hosts.iter().map(|host| host.lines.len()).sum();
@@ -128,7 +118,11 @@ fn wait_until_it_writes_on(daemon: &Daemon) {
 }
 
 pub fn rekeyed_through_kills(broker: &mut Broker) {
-    let (place, hosts, expected) = scene(broker, "rekey-kill");
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene(broker, "rekey-kill");
     // Some are left for each life.
     let feeding = spread(&place, hosts, PARTITIONS, Some(PACE / 3));
     for life in 1..=3 {
@@ -144,7 +138,11 @@ pub fn rekeyed_through_kills(broker: &mut Broker) {
 }
 
 pub fn rekeyed_by_two(broker: &mut Broker) {
-    let (place, hosts, expected) = scene(broker, "rekey-join");
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene(broker, "rekey-join");
     let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
     let first = place.start("first", REKEY);
     wait_for_part(&place, &expected, 1, 8);
@@ -167,9 +165,12 @@ pub fn rekeyed_by_two(broker: &mut Broker) {
 /// Each of two has half of every topic's partitions, and lines of each event come in both halves. What the one that is
 /// left has goes on no further until it has the rest.
 pub fn one_of_two_killed(broker: &mut Broker) {
-    let (place, hosts, expected) = scene(broker, "rekey-half");
-    let halves =
-        format!("{REKEY}[kafka.properties]\n\"partition.assignment.strategy\" = \"range\"\n");
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene(broker, "rekey-half");
+    let halves = format!("{REKEY}{EAGER}");
     let (first, second) = (
         place.start("first", &halves),
         place.start("second", &halves),
@@ -191,7 +192,11 @@ pub fn one_of_two_killed(broker: &mut Broker) {
 /// Lines of all partitions but its own go on to come, and are new.
 pub fn rekeyed_without_a_leader() {
     let mut brokers = Broker::start_cluster(&[NoDoor, NoDoor, NoDoor]).expect("brokers");
-    let (place, hosts, expected) = scene(&brokers[0], "rekey-leader");
+    let Scene {
+        place,
+        hosts,
+        expected,
+    } = scene(&brokers[0], "rekey-leader");
     let feeding = spread(&place, hosts, PARTITIONS, Some(PACE));
     let daemon = place.start("a", REKEY);
     wait_for_part(&place, &expected, 1, 4);

@@ -88,10 +88,7 @@ impl Reader for SimulatedReader {
         }
         let partitions = brokers.partitions(topic).into_iter();
         let written = partitions.map(|partition| {
-            let committed = brokers.group.committed.get(&partition);
-            let committed = committed.map(|(offset, metadata)| (*offset, metadata.clone()));
-            let committed = committed.as_ref();
-            let committed = committed.map(|(offset, metadata)| (*offset, metadata.as_str()));
+            let committed = brokers.group.committed.get(&partition).cloned();
             let end = brokers.log(&partition).end(Isolation::Committed);
             Written::of(partition.1, committed, end)
         });
