@@ -150,7 +150,7 @@ pub struct Alert {
     /// [`Rule::Behaviour`]: which.
     pub behaviour: Option<Behaviour>,
     /// [`Rule::Story`]: which.
-    pub finding: Option<Finding>,
+    pub finding: Option<Box<Finding>>,
 }
 
 /// A tag of ATT&CK that a rule has.

@@ -18,18 +18,21 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::alert::{
-    AttackTag, Evidence, Finding, Rule, Stage, Step, Suppressed, attack_tags, host_in_words,
+    AttackTag, Evidence, Finding, Rule, RuleInfo, Stage, Step, Suppressed, attack_tags,
+    host_in_words,
 };
 use crate::model::settings::Verdict;
 use crate::model::weight::{block, list, texts, tree};
 use crate::model::{Alert, EventUid, Severity, Stamp, Timestamp, Tracked, Weigh};
 
-/// Stories of one host.
+/// Stories of one host. Who reaches it loses some at once: to look for the one that goes costs a look at all.
 const MOST_STORIES: usize = 256;
+const KEPT_STORIES: usize = MOST_STORIES / 8 * 7;
 
 /// What counts of one story; what is beyond is counted as a sign alone.
 const MOST_SIGNS: usize = 64;
@@ -86,13 +89,9 @@ pub enum Key {
 /// What counts, once for each story: a rule, an indicator, a guessed password.
 #[derive(Clone, Debug)]
 pub struct Weight {
-    pub of: Box<str>,
-    pub title: Box<str>,
+    /// Or what stands for the indicator or the guess.
+    pub rule: Arc<RuleInfo>,
     pub points: u32,
-    /// A rule below high.
-    pub is_weak: bool,
-    /// `attack.execution`, `attack.t1059.004`.
-    pub tags: Vec<Box<str>>,
 }
 
 /// An event in which something was seen.
@@ -137,14 +136,16 @@ pub struct Story {
     origin: Option<Origin>,
 }
 
-impl Weigh for Story {
+/// A box of it: the map moves what it holds as others come and go.
+impl Weigh for Box<Story> {
     fn heap(&self) -> usize {
         let sets = [&self.users, &self.accounts, &self.counted, &self.tactics];
         let stage = |stage: &Stage| {
             let all = [&stage.tactic, &stage.technique, &stage.title, &stage.what];
             all.iter().map(|text| block(text.len())).sum::<usize>()
         };
-        sets.iter().map(|set| texts(set)).sum::<usize>()
+        block(size_of::<Story>())
+            + sets.iter().map(|set| texts(set)).sum::<usize>()
             + tree(self.sessions.len(), size_of::<u32>())
             + list(self.stages.len(), size_of::<Stage>())
             + self.stages.iter().map(stage).sum::<usize>()
@@ -154,7 +155,9 @@ impl Weigh for Story {
 /// The stories of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stories {
-    pub all: Tracked<Key, Story>,
+    pub all: Tracked<Key, Box<Story>>,
+    /// How many of them made accounts.
+    with_accounts: usize,
     /// When it was looked for stories that are over.
     pub looked: Timestamp,
     /// Stories that were let go because the bound was reached, untold.
@@ -177,8 +180,10 @@ impl Stories {
             return;
         };
         if !self.all.contains_key(&key) {
-            self.trim(host, MOST_STORIES - 1, tell);
-            self.all.insert(key, Story::begin(seen));
+            if self.all.len() >= MOST_STORIES {
+                self.trim(host, KEPT_STORIES, tell);
+            }
+            self.all.insert(key, Box::new(Story::begin(seen)));
         }
         let Some(mut story) = self.all.get_mut(&key) else {
             return;
@@ -227,26 +232,41 @@ impl Stories {
             && story.points > 0
             && story.accounts.len() < MOST_ACCOUNTS
         {
+            self.with_accounts += usize::from(story.accounts.is_empty());
             story.accounts.insert(account.into());
         }
     }
 
+    /// Puts back what was saved.
+    pub fn restore(&mut self, key: Key, story: Box<Story>) {
+        self.with_accounts += usize::from(!story.accounts.is_empty());
+        self.all.restore(key, story);
+    }
+
     fn key_of(&self, seen: &Seen) -> Option<Key> {
         let session = seen.session?;
-        let number = seen.login_user.map(|id| id.to_string());
-        let name = seen.user.as_deref().map(String::from_utf8_lossy);
-        let is_of = |story: &Story| {
-            let mut names = name.iter().map(|name| &**name).chain(number.as_deref());
-            !story.accounts.is_empty() && names.any(|name| story.accounts.contains(name))
-        };
-        if let Some((key, _)) = self.all.iter().find(|(_, story)| is_of(story)) {
-            return Some(*key);
+        if self.with_accounts > 0
+            && let Some(key) = self.of_account(seen)
+        {
+            return Some(key);
         }
         Some(match (seen.source, seen.login_user) {
             (Some(ip), _) if seen.is_outside => Key::Source(ip),
             (Some(ip), Some(user)) => Key::User(ip, user),
             _ => Key::Session(session),
         })
+    }
+
+    /// The story in which the account was made that did it.
+    fn of_account(&self, seen: &Seen) -> Option<Key> {
+        let number = seen.login_user.map(|id| id.to_string());
+        let name = seen.user.as_deref().map(String::from_utf8_lossy);
+        let is_of = |story: &Story| {
+            let mut names = name.iter().map(|name| &**name).chain(number.as_deref());
+            !story.accounts.is_empty() && names.any(|name| story.accounts.contains(name))
+        };
+        let mut all = self.all.iter();
+        all.find(|(_, story)| is_of(story)).map(|(key, _)| *key)
     }
 
     /// Closes the stories that have been silent long enough.
@@ -262,15 +282,9 @@ impl Stories {
         }
         self.looked = now;
         let is_over = |story: &Story| now.since(story.newest) > verdict.silence_ms;
-        if self.all.values().any(is_over) {
-            let over: Vec<Key> = self
-                .all
-                .iter()
-                .filter(|(_, s)| is_over(s))
-                .map(|(k, _)| *k)
-                .collect();
-            over.into_iter().for_each(|key| self.close(key, host, tell));
-        }
+        let over = self.all.iter().filter(|(_, story)| is_over(story));
+        let over: Vec<Key> = over.map(|(key, _)| *key).collect();
+        over.into_iter().for_each(|key| self.close(key, host, tell));
     }
 
     /// The input has ended.
@@ -283,6 +297,7 @@ impl Stories {
         let Some(mut story) = self.all.remove(&key) else {
             return;
         };
+        self.with_accounts -= usize::from(!story.accounts.is_empty());
         if let Some((severity, _)) = story.told {
             tell(story.tell(key, host, severity, Step::Close));
         }
@@ -290,11 +305,15 @@ impl Stories {
 
     /// Lets go the untold, then the oldest, until so many are left.
     pub fn trim(&mut self, host: &str, most: usize, tell: &mut dyn FnMut(Alert)) {
-        let age = |(_, story): &(&Key, &Story)| (story.told.is_some(), story.newest);
-        while self.all.len() > most
-            && let Some((&key, story)) = self.all.iter().min_by_key(age)
-        {
-            self.dropped += u64::from(story.told.is_none());
+        let many = self.all.len().saturating_sub(most);
+        let ages = self
+            .all
+            .iter()
+            .map(|(key, story)| (story.told.is_some(), story.newest, *key));
+        let mut ages: Vec<_> = ages.filter(|_| many > 0).collect();
+        ages.sort_unstable();
+        for (is_told, _, key) in ages.into_iter().take(many) {
+            self.dropped += u64::from(!is_told);
             self.close(key, host, tell);
         }
     }
@@ -329,13 +348,14 @@ impl Story {
         if weight.points == 0 {
             return Some(Suppressed::Everyday);
         }
-        if weight.is_weak && seen.routine.is_some() {
+        if weight.rule.severity < Severity::High && seen.routine.is_some() {
             return seen.routine;
         }
-        if self.counted.contains(&weight.of) || self.counted.len() >= MOST_SIGNS {
+        let rule = &weight.rule;
+        if self.counted.contains(&rule.id) || self.counted.len() >= MOST_SIGNS {
             return Some(Suppressed::Again);
         }
-        self.counted.insert(weight.of.clone());
+        self.counted.insert(rule.id.clone());
         if let Some(user) = &seen.user
             && self.users.len() < MOST_USERS
         {
@@ -346,7 +366,7 @@ impl Story {
         }
         self.points += weight.points;
         let (mut tactics, mut techniques) = (Vec::new(), Vec::new());
-        for tag in attack_tags(&weight.tags) {
+        for tag in attack_tags(&rule.tags) {
             match tag {
                 AttackTag::Tactic(name) => tactics.push(name.into_boxed_str()),
                 AttackTag::Technique(number) => {
@@ -357,7 +377,7 @@ impl Story {
         self.stages.push(Stage {
             tactic: tactics.first().cloned().unwrap_or_default(),
             technique: techniques.into_iter().next().unwrap_or_default().into(),
-            title: weight.title.clone(),
+            title: rule.title.clone(),
             what: seen.what.clone(),
             evidence: seen.evidence.clone(),
         });
@@ -424,7 +444,7 @@ impl Story {
             hits: Vec::new(),
             gap: None,
             behaviour: None,
-            finding: Some(Finding {
+            finding: Some(Box::new(Finding {
                 uid: self.uid,
                 step,
                 points: self.points,
@@ -432,7 +452,7 @@ impl Story {
                 tactics: self.tactics.iter().cloned().collect(),
                 stages: self.stages.clone(),
                 suppressed: self.suppressed,
-            }),
+            })),
         }
     }
 

@@ -4,9 +4,10 @@
 //! Nothing is weighed where no rule is loaded: indicators and guesses alone are alerts already.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::model::activity::{AccountAction, Activity};
-use crate::model::alert::{Behaviour, Evidence, Rule, Suppressed};
+use crate::model::alert::{Behaviour, Evidence, Rule, RuleInfo, Suppressed};
 use crate::model::audit::AuditEvent;
 use crate::model::settings::Points;
 use crate::model::{Alert, Hit, Logon, Process, Settings, Severity};
@@ -56,13 +57,16 @@ fn is_outside(ip: Option<IpAddr>, settings: &Settings) -> bool {
     })
 }
 
+fn name_of(path: &[u8]) -> Option<&[u8]> {
+    path.rsplit(|byte| *byte == b'/').next()
+}
+
 /// Whether a program, or the script that an interpreter runs, is one of those that change hosts all day.
 fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> {
     let exe = exe?;
-    let name = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
     let known = |path: &[u8]| {
         let is_trusted = TRUSTED.iter().any(|folder| path.starts_with(folder));
-        let name = name(path).filter(|_| is_trusted)?;
+        let name = name_of(path).filter(|_| is_trusted)?;
         let has = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name);
         match () {
             () if has(&PACKAGES) => Some(Suppressed::Packages),
@@ -71,11 +75,10 @@ fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> 
         }
     };
     // Any other program may be given such a path as an argument.
-    let mut name = name(exe)?;
-    while name
-        .pop_if(|last| last.is_ascii_digit() || *last == b'.')
-        .is_some()
-    {}
+    let mut name = name_of(exe)?;
+    while let [rest @ .., b'0'..=b'9' | b'.'] = name {
+        name = rest;
+    }
     let interprets = INTERPRETERS.iter().any(|one| one.as_bytes() == name);
     let script = command.filter(|_| interprets);
     let script = script.and_then(|line| line.split(|byte| *byte == b' ').nth(1));
@@ -84,20 +87,35 @@ fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> 
 
 fn weights(matches: &[Behaviour], hits: &[Hit], points: &Points) -> Vec<Weight> {
     let rules = matches.iter().map(|behaviour| Weight {
-        of: behaviour.rule.id.clone(),
-        title: behaviour.rule.title.clone(),
+        rule: Arc::clone(&behaviour.rule),
         points: points.of(behaviour.rule.severity),
-        is_weak: behaviour.rule.severity < Severity::High,
-        tags: behaviour.rule.tags.clone(),
     });
-    let indicators = hits.iter().map(|hit| Weight {
-        of: format!("indicator {}", hit.indicator.value).into(),
-        title: format!("Indicator {}", hit.indicator.value).into(),
-        points: points.indicator,
-        is_weak: false,
-        tags: vec!["attack.command-and-control".into()],
+    let indicators = hits.iter().map(|hit| {
+        let value = &hit.indicator.value;
+        let (id, title) = (format!("indicator {value}"), format!("Indicator {value}"));
+        strong(
+            &id,
+            &title,
+            &["attack.command-and-control"],
+            points.indicator,
+        )
     });
     rules.chain(indicators).collect()
+}
+
+/// What no rule says.
+fn strong(id: &str, title: &str, tags: &[&str], points: u32) -> Weight {
+    let rule = RuleInfo {
+        id: id.into(),
+        title: title.into(),
+        description: "".into(),
+        severity: Severity::High,
+        tags: tags.iter().map(|tag| (*tag).into()).collect(),
+    };
+    Weight {
+        rule: Arc::new(rule),
+        points,
+    }
 }
 
 pub fn process(
@@ -172,13 +190,8 @@ pub fn logon(logon: &Logon, hits: &[Hit], alerts: &[Alert], settings: &Settings)
             "attack.initial-access",
             "attack.t1110",
         ];
-        weights.push(Weight {
-            of: Rule::GuessedLogon.id().into(),
-            title: "Guessed logon".into(),
-            points: points.guessed,
-            is_weak: false,
-            tags: tags.map(Into::into).into(),
-        });
+        let id = Rule::GuessedLogon.id();
+        weights.push(strong(id, "Guessed logon", &tags, points.guessed));
     }
     (!weights.is_empty()).then(|| Seen {
         session: logon.session,

@@ -302,7 +302,7 @@ impl Pieces {
                 node.share(texts);
                 host.processes.nodes.restore(pid, node);
             }
-            Key::Story(_, of) => host.stories.all.restore(of, decode(key, value)?),
+            Key::Story(_, of) => host.stories.restore(of, decode(key, value)?),
             Key::Pattern(_, hash) => {
                 host.patterns.by_hash.restore(hash, decode(key, value)?);
             }

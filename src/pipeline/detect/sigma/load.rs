@@ -78,6 +78,14 @@ impl Builder {
     fn take(&mut self, rule: &SigmaRule) -> Result<(), String> {
         let source = source_of(&rule.logsource)?;
         let compiled = compile_rule(rule).map_err(|error| error.to_string())?;
+        // The engine copies all of this into each hit, and [`RuleInfo`] has it.
+        let compiled = CompiledRule {
+            title: String::new(),
+            id: None,
+            tags: Vec::new(),
+            include_event: false,
+            ..compiled
+        };
         self.taken.push((source, compiled, Arc::new(info(rule))));
         Ok(())
     }

@@ -20,12 +20,14 @@ use crate::model::{Alert, Kind, Process};
 
 use super::indicators::Sighted;
 
+mod clauses;
 mod load;
 pub mod pack;
 mod prefilter;
 mod records;
 mod rules;
 mod view;
+mod words;
 
 pub use load::{Builder, Loaded};
 use records::RecordRules;
@@ -133,7 +135,9 @@ pub fn alert(event: &Sighted<'_>, behaviour: Behaviour) -> Alert {
 }
 
 fn cut(mut value: String) -> String {
-    if let Some((at, _)) = value.char_indices().nth(MOST_VALUE) {
+    if value.len() > MOST_VALUE
+        && let Some((at, _)) = value.char_indices().nth(MOST_VALUE)
+    {
         value.truncate(at);
         value.push('…');
     }

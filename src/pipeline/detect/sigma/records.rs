@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rsigma_eval::{CompiledRule, Event};
+use rsigma_eval::CompiledRule;
 
 use crate::model::alert::{Behaviour, RuleInfo};
 
-use super::prefilter;
+use super::clauses;
 use super::rules::Rules;
+use super::view::View;
 
 #[derive(Default)]
 pub struct RecordRules {
@@ -27,7 +28,7 @@ impl RecordRules {
     pub fn new(all: Vec<(CompiledRule, Arc<RuleInfo>)>) -> RecordRules {
         let types: Vec<Option<Vec<String>>> = all
             .iter()
-            .map(|(rule, _)| prefilter::values_of(rule, "type"))
+            .map(|(rule, _)| clauses::values_of(rule, "type"))
             .collect();
         let with = |is_for: &dyn Fn(&Option<Vec<String>>) -> bool, known| {
             let rules = all.iter().zip(&types).filter(|(_, types)| is_for(types));
@@ -56,7 +57,7 @@ impl RecordRules {
     }
 
     /// Adds each rule that a record of this type matches and that is not among the hits.
-    pub fn look(&self, kind: &[u8], event: &dyn Event, hits: &mut Vec<Behaviour>) {
+    pub fn look(&self, kind: &[u8], event: &dyn View, hits: &mut Vec<Behaviour>) {
         let of_type = self
             .of_type
             .iter()

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use rsigma_eval::{CompiledRule, EvaluationResult, Event, evaluate_rule};
+use rsigma_eval::{CompiledRule, EvaluationResult, Event, ResultBody, evaluate_rule};
 
 use crate::model::alert::{Behaviour, RuleInfo};
 
+use super::clauses::Known;
 use super::cut;
-use super::prefilter::{Known, Prefilter};
+use super::prefilter::Prefilter;
+use super::view::View;
 
 /// Fields that matched, of one hit.
 const MOST_FIELDS: usize = 16;
@@ -51,18 +53,19 @@ impl Rules {
 
     /// Adds each rule that the event matches and that is not among the hits.
     // Through a pointer: the engine is large, and would be compiled again for each view.
-    pub fn look(&self, event: &dyn Event, hits: &mut Vec<Behaviour>) {
+    pub fn look(&self, event: &dyn View, hits: &mut Vec<Behaviour>) {
         if self.told.is_empty() {
             return;
         }
         self.prefilter.candidates(event, |place| {
+            let event: &dyn Event = event;
             if let Some(found) = evaluate_rule(&self.compiled[place], &event) {
-                self.hit(place, &found, hits);
+                self.hit(place, found, hits);
             }
         });
     }
 
-    fn hit(&self, place: usize, found: &EvaluationResult, hits: &mut Vec<Behaviour>) {
+    fn hit(&self, place: usize, found: EvaluationResult, hits: &mut Vec<Behaviour>) {
         let rule = &self.told[place];
         if !hits.iter().any(|hit| hit.rule.id == rule.id) {
             hits.push(Behaviour {
@@ -74,19 +77,18 @@ impl Rules {
 }
 
 /// In the order of their names: the engine keeps the selections of a rule in no order.
-fn fields_of(found: &EvaluationResult) -> Vec<(Box<str>, Box<str>)> {
-    let matched = found.as_detection().map(|body| &body.matched_fields);
-    let mut fields: Vec<(Box<str>, Box<str>)> = matched
-        .into_iter()
-        .flatten()
-        .map(|field| {
-            let value = match &field.value {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            (field.field.as_str().into(), cut(value).into())
-        })
-        .collect();
+fn fields_of(found: EvaluationResult) -> Vec<(Box<str>, Box<str>)> {
+    let ResultBody::Detection(body) = found.body else {
+        return Vec::new();
+    };
+    let matched = body.matched_fields.into_iter().map(|field| {
+        let value = match field.value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        (field.field.into(), cut(value).into())
+    });
+    let mut fields: Vec<(Box<str>, Box<str>)> = matched.collect();
     fields.sort_unstable();
     fields.dedup();
     fields.truncate(MOST_FIELDS);

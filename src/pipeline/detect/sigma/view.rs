@@ -16,8 +16,13 @@ use crate::model::process::Account;
 
 type Field<'v> = Option<EventValue<'v>>;
 
+/// Nearly all text is sound, which is seen much faster than where it is not.
+fn lossy(text: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+}
+
 fn bytes(text: &[u8]) -> EventValue<'_> {
-    EventValue::Str(String::from_utf8_lossy(text))
+    EventValue::Str(lossy(text))
 }
 
 fn maybe(text: Option<&[u8]>) -> Field<'_> {
@@ -47,12 +52,35 @@ fn argument(name: &str) -> Option<usize> {
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
+/// What is looked through before the engine is asked.
+pub enum Raw<'v> {
+    Absent,
+    Text(Cow<'v, [u8]>),
+    Other,
+}
+
+pub trait View: Event {
+    /// A field as it came, where making text of it would cost more than looking through it.
+    fn raw(&self, name: &str) -> Raw<'_> {
+        Raw::of(self.get_field(name))
+    }
+}
+
+impl<'v> Raw<'v> {
+    fn of(field: Field<'v>) -> Raw<'v> {
+        match field {
+            None => Raw::Absent,
+            Some(EventValue::Str(Cow::Borrowed(text))) => Raw::Text(text.as_bytes().into()),
+            Some(EventValue::Str(Cow::Owned(text))) => Raw::Text(text.into_bytes().into()),
+            Some(_) => Raw::Other,
+        }
+    }
+}
+
 /// A program start by the names of `process_creation`.
 pub struct Start<'p> {
     process: &'p Process<'p>,
-    /// What nearly all rules ask for, as text.
-    image: Option<Cow<'p, str>>,
-    line: Option<Cow<'p, str>>,
+    line: Option<Cow<'p, [u8]>>,
 }
 
 /// A program start as its EXECVE record.
@@ -79,13 +107,6 @@ pub struct Record<'e> {
     pub record: &'e AuditRecord<'e>,
 }
 
-fn command_line<'p>(process: &Process<'p>) -> Cow<'p, str> {
-    match process.command_line() {
-        Cow::Borrowed(line) => String::from_utf8_lossy(line),
-        Cow::Owned(line) => String::from_utf8_lossy(&line).into_owned().into(),
-    }
-}
-
 impl<'p> Start<'p> {
     const NAMES: [&'static str; 10] = [
         "Image",
@@ -104,8 +125,7 @@ impl<'p> Start<'p> {
         let has_line = !process.argv.is_empty();
         Start {
             process,
-            image: process.exe.map(String::from_utf8_lossy),
-            line: has_line.then(|| command_line(process)),
+            line: has_line.then(|| process.command_line()),
         }
     }
 
@@ -113,8 +133,8 @@ impl<'p> Start<'p> {
         let process = self.process;
         let parent = process.ancestors.first();
         match name {
-            "Image" => Some(word(self.image.as_deref()?)),
-            "CommandLine" => Some(word(self.line.as_deref()?)),
+            "Image" => maybe(process.exe),
+            "CommandLine" => maybe(self.line.as_deref()),
             "ParentImage" => maybe(parent?.exe),
             "ParentCommandLine" => maybe(parent?.command),
             "CurrentDirectory" => maybe(process.cwd),
@@ -248,7 +268,7 @@ impl Record<'_> {
 
     fn texts(&self, each: &mut dyn FnMut(&str) -> bool) -> bool {
         let mut values = self.record.all();
-        values.any(|(_, value)| each(&String::from_utf8_lossy(value)))
+        values.any(|(_, value)| each(&lossy(value)))
     }
 }
 
@@ -290,6 +310,23 @@ macro_rules! event {
     };
 }
 
+impl View for Start<'_> {
+    fn raw(&self, name: &str) -> Raw<'_> {
+        let text = match name {
+            "Image" => self.process.exe,
+            "CommandLine" => self.line.as_deref(),
+            _ => return Raw::of(self.field(name)),
+        };
+        text.map_or(Raw::Absent, |text| Raw::Text(text.into()))
+    }
+}
+
+impl View for Execve<'_> {}
+impl View for StartCall<'_> {}
+impl View for Created<'_> {}
+impl View for Connection<'_> {}
+impl View for Record<'_> {}
+
 event!(Start, |_, _| false);
 event!(StartCall, |_, _| false);
 event!(Created, |_, _| false);
@@ -297,5 +334,5 @@ event!(Connection, |_, _| false);
 event!(Record, |record, each| record.texts(each));
 event!(Execve, |start, each| {
     let mut arguments = start.0.argv.iter();
-    arguments.any(|argument| each(&String::from_utf8_lossy(argument)))
+    arguments.any(|argument| each(&lossy(argument)))
 });
