@@ -310,7 +310,7 @@ impl Stories {
             .all
             .iter()
             .map(|(key, story)| (story.told.is_some(), story.newest, *key));
-        let mut ages: Vec<_> = ages.filter(|_| many > 0).collect();
+        let mut ages: Vec<_> = ages.collect();
         ages.sort_unstable();
         for (is_told, _, key) in ages.into_iter().take(many) {
             self.dropped += u64::from(!is_told);

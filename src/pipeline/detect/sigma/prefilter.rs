@@ -13,7 +13,6 @@
 use std::ops::Range;
 
 use rsigma_eval::CompiledRule;
-use smallvec::smallvec;
 
 use super::clauses::{Clause, Known, clauses_of, drop_spare_fields};
 use super::view::View;
@@ -49,9 +48,8 @@ impl Prefilter {
             }
         }
         filter.firsts = filter.none_met();
-        for needs in filter.needs.iter().filter(|needs| !needs.is_empty()) {
-            filter.firsts[needs.start / 64] |= 1 << (needs.start % 64);
-        }
+        let some = filter.needs.iter().filter(|needs| !needs.is_empty());
+        some.for_each(|needs| filter.firsts.add(needs.start));
         let mut names: Vec<&str> = words.iter().map(|(word, _)| &*word.field).collect();
         names.sort_unstable();
         names.dedup();
@@ -69,31 +67,20 @@ impl Prefilter {
 
     /// Tells the places of the rules that the event may match, in their order.
     #[inline]
-    pub fn candidates(&self, event: &dyn View, mut each: impl FnMut(usize)) {
+    pub fn candidates(&self, event: &dyn View, each: impl FnMut(usize)) {
         let mut met = self.none_met();
         for field in &self.fields {
             field.look(event, &mut met);
         }
-        let is_met = |rule: &usize| {
-            let mut needs = self.needs[*rule].clone();
-            needs.all(|clause| met[clause / 64] >> (clause % 64) & 1 == 1)
-        };
+        let is_met = |rule: &usize| self.needs[*rule].clone().all(|clause| met.has(clause));
         if self.is_open {
             return (0..self.needs.len()).filter(is_met).for_each(each);
         }
-        for (at, (met, firsts)) in met.iter().zip(&self.firsts).enumerate() {
-            let mut bits = met & firsts;
-            while bits != 0 {
-                let rule = self.rule_of[at * 64 + bits.trailing_zeros() as usize];
-                if is_met(&rule) {
-                    each(rule);
-                }
-                bits &= bits - 1;
-            }
-        }
+        let begun = met.and(&self.firsts).map(|clause| self.rule_of[clause]);
+        begun.filter(is_met).for_each(each);
     }
 
     fn none_met(&self) -> Met {
-        smallvec![0; self.rule_of.len().div_ceil(64)]
+        Met::none_of(self.rule_of.len())
     }
 }

@@ -1,6 +1,6 @@
 //! Rules against events: log sources, every modifier of the format, what is refused.
 
-use rsigma_eval::{CompiledRule, JsonEvent, compile_rule};
+use rsigma_eval::{CompiledRule, Event, EventValue, JsonEvent, compile_rule};
 use rsigma_parser::parse_sigma_yaml;
 
 use super::*;
@@ -311,7 +311,14 @@ fn the_pack_is_taken_whole_and_tells_its_techniques() {
     }
 }
 
-impl view::View for JsonEvent<'_> {}
+impl view::View for JsonEvent<'_> {
+    fn raw(&self, name: &str) -> Option<view::Raw<'_>> {
+        Some(match self.get_field(name)? {
+            EventValue::Str(text) => view::Raw::Text(text.into_owned().into_bytes().into()),
+            other => view::Raw::Other(other),
+        })
+    }
+}
 
 /// Places of the rules that the engine is asked about.
 fn asked(rules: &[&str], known: clauses::Known<'_>, event: &serde_json::Value) -> Vec<usize> {

@@ -14,35 +14,57 @@ use crate::model::activity::{FileAction, FileActivity, NetworkAction, NetworkAct
 use crate::model::audit::{AuditEvent, AuditRecord};
 use crate::model::process::Account;
 
-type Field<'v> = Option<EventValue<'v>>;
+/// A value of the table.
+pub enum Raw<'v> {
+    /// As it came: to make text of it costs more than to look through it, and most of it is only looked through.
+    Text(Cow<'v, [u8]>),
+    Other(EventValue<'v>),
+}
+
+type Field<'v> = Option<Raw<'v>>;
+
+/// What rules are asked about.
+pub trait View: Event {
+    fn raw(&self, name: &str) -> Option<Raw<'_>>;
+}
+
+impl<'v> Raw<'v> {
+    fn for_the_engine(self) -> EventValue<'v> {
+        match self {
+            Raw::Text(Cow::Borrowed(text)) => EventValue::Str(lossy(text)),
+            Raw::Text(Cow::Owned(text)) => EventValue::Str(lossy(&text).into_owned().into()),
+            Raw::Other(value) => value,
+        }
+    }
+}
 
 /// Nearly all text is sound, which is seen much faster than where it is not.
 fn lossy(text: &[u8]) -> Cow<'_, str> {
     str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
-fn bytes(text: &[u8]) -> EventValue<'_> {
-    EventValue::Str(lossy(text))
+fn bytes(text: &[u8]) -> Raw<'_> {
+    Raw::Text(text.into())
 }
 
 fn maybe(text: Option<&[u8]>) -> Field<'_> {
     text.map(bytes)
 }
 
-fn number(number: impl Into<i64>) -> EventValue<'static> {
-    EventValue::Int(number.into())
+fn number(number: impl Into<i64>) -> Raw<'static> {
+    Raw::Other(EventValue::Int(number.into()))
 }
 
-fn word(word: &str) -> EventValue<'_> {
-    EventValue::Str(Cow::Borrowed(word))
+fn word(word: &str) -> Raw<'_> {
+    bytes(word.as_bytes())
+}
+
+fn shown(value: impl ToString) -> Raw<'static> {
+    Raw::Text(value.to_string().into_bytes().into())
 }
 
 fn user<'v>(who: &Account<'v>) -> Field<'v> {
-    match (who.name, who.id) {
-        (Some(name), _) => Some(bytes(name)),
-        (None, Some(id)) => Some(EventValue::Str(id.to_string().into())),
-        (None, None) => None,
-    }
+    maybe(who.name).or_else(|| who.id.map(shown))
 }
 
 /// The text between `a` and the end, as a number: `a0`, `a12`.
@@ -50,31 +72,6 @@ fn argument(name: &str) -> Option<usize> {
     let digits = name.strip_prefix('a')?;
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| digits.parse().ok()).flatten()
-}
-
-/// What is looked through before the engine is asked.
-pub enum Raw<'v> {
-    Absent,
-    Text(Cow<'v, [u8]>),
-    Other,
-}
-
-pub trait View: Event {
-    /// A field as it came, where making text of it would cost more than looking through it.
-    fn raw(&self, name: &str) -> Raw<'_> {
-        Raw::of(self.get_field(name))
-    }
-}
-
-impl<'v> Raw<'v> {
-    fn of(field: Field<'v>) -> Raw<'v> {
-        match field {
-            None => Raw::Absent,
-            Some(EventValue::Str(Cow::Borrowed(text))) => Raw::Text(text.as_bytes().into()),
-            Some(EventValue::Str(Cow::Owned(text))) => Raw::Text(text.into_bytes().into()),
-            Some(_) => Raw::Other,
-        }
-    }
 }
 
 /// A program start by the names of `process_creation`.
@@ -142,7 +139,7 @@ impl<'p> Start<'p> {
             "ProcessId" => process.pid.map(number),
             "ParentProcessId" => process.ppid.map(number),
             "LogonId" => process.session.map(number),
-            "SourceIp" => Some(EventValue::Str(process.origin.src_ip()?.to_string().into())),
+            "SourceIp" => process.origin.src_ip().map(shown),
             _ => None,
         }
     }
@@ -174,9 +171,10 @@ impl StartCall<'_> {
             "success" => Some(word("yes")),
             "exe" => maybe(process.exe),
             "comm" => maybe(process.comm),
-            "key" => Some(EventValue::Array(
-                process.keys.iter().map(|key| bytes(key)).collect(),
-            )),
+            "key" => {
+                let keys = process.keys.iter().map(|key| EventValue::Str(lossy(key)));
+                Some(Raw::Other(EventValue::Array(keys.collect())))
+            }
             "pid" => process.pid.map(number),
             "ppid" => process.ppid.map(number),
             "auid" => process.login_user.id.map(number),
@@ -236,7 +234,7 @@ impl<'e> Connection<'e> {
         let actor = &self.event.actor;
         match name {
             "Initiated" => Some(word("true")),
-            "DestinationIp" => Some(EventValue::Str(self.activity.ip?.to_string().into())),
+            "DestinationIp" => self.activity.ip.map(shown),
             "DestinationPort" => self.activity.port.map(number),
             "Image" => maybe(actor.exe),
             "User" => user(&actor.effective_user).or_else(|| user(&actor.user)),
@@ -272,24 +270,30 @@ impl Record<'_> {
     }
 }
 
-/// An [`Event`] of a view that has these names.
-macro_rules! event {
+/// A [`View`] that has these names.
+macro_rules! view {
     ($view:ident, $more:expr) => {
+        impl View for $view<'_> {
+            fn raw(&self, name: &str) -> Field<'_> {
+                self.field(name)
+            }
+        }
+
         impl Event for $view<'_> {
             fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-                self.field(path)
+                self.field(path).map(Raw::for_the_engine)
             }
 
             fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
                 let more: fn(&Self, &mut dyn FnMut(&str) -> bool) -> bool = $more;
-                let mut named = Self::NAMES.iter().filter_map(|name| self.field(name));
+                let mut named = Self::NAMES.iter().filter_map(|name| self.get_field(name));
                 named.any(|value| value.as_str().is_some_and(|text| pred(&text)))
                     || more(self, &mut |text| pred(text))
             }
 
             fn all_string_values(&self) -> Vec<Cow<'_, str>> {
                 let more: fn(&Self, &mut dyn FnMut(&str) -> bool) -> bool = $more;
-                let named = Self::NAMES.iter().filter_map(|name| self.field(name));
+                let named = Self::NAMES.iter().filter_map(|name| self.get_field(name));
                 let mut all: Vec<Cow<'_, str>> = named
                     .filter_map(|value| Some(Cow::Owned(value.as_str()?.into_owned())))
                     .collect();
@@ -303,36 +307,19 @@ macro_rules! event {
             fn to_json(&self) -> Value {
                 let named = Self::NAMES.iter();
                 let members = named
-                    .filter_map(|name| Some(((*name).to_owned(), self.field(name)?.to_json())));
+                    .filter_map(|name| Some(((*name).to_owned(), self.get_field(name)?.to_json())));
                 Value::Object(members.collect())
             }
         }
     };
 }
 
-impl View for Start<'_> {
-    fn raw(&self, name: &str) -> Raw<'_> {
-        let text = match name {
-            "Image" => self.process.exe,
-            "CommandLine" => self.line.as_deref(),
-            _ => return Raw::of(self.field(name)),
-        };
-        text.map_or(Raw::Absent, |text| Raw::Text(text.into()))
-    }
-}
-
-impl View for Execve<'_> {}
-impl View for StartCall<'_> {}
-impl View for Created<'_> {}
-impl View for Connection<'_> {}
-impl View for Record<'_> {}
-
-event!(Start, |_, _| false);
-event!(StartCall, |_, _| false);
-event!(Created, |_, _| false);
-event!(Connection, |_, _| false);
-event!(Record, |record, each| record.texts(each));
-event!(Execve, |start, each| {
+view!(Start, |_, _| false);
+view!(StartCall, |_, _| false);
+view!(Created, |_, _| false);
+view!(Connection, |_, _| false);
+view!(Record, |record, each| record.texts(each));
+view!(Execve, |start, each| {
     let mut arguments = start.0.argv.iter();
     arguments.any(|argument| each(&lossy(argument)))
 });

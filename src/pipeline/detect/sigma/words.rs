@@ -4,11 +4,12 @@
 //! knows of no rule.
 
 use std::cell::RefCell;
+use std::iter;
 use std::ops::Range;
 
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::{Anchored, dfa, nfa::contiguous};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::view::{Raw, View};
 
@@ -33,7 +34,37 @@ pub struct Word {
 }
 
 /// Numbers of clauses that are met, as bits.
-pub type Met = SmallVec<[u64; 8]>;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Met(SmallVec<[u64; 8]>);
+
+impl Met {
+    pub fn none_of(clauses: usize) -> Met {
+        Met(smallvec![0; clauses.div_ceil(64)])
+    }
+
+    #[inline]
+    pub fn add(&mut self, clause: usize) {
+        self.0[clause / 64] |= 1 << (clause % 64);
+    }
+
+    #[inline]
+    pub fn has(&self, clause: usize) -> bool {
+        self.0[clause / 64] >> (clause % 64) & 1 == 1
+    }
+
+    /// Those that are in both, in order.
+    #[inline]
+    pub fn and<'m>(&'m self, other: &'m Met) -> impl Iterator<Item = usize> + 'm {
+        let both = self.0.iter().zip(&other.0).map(|(one, other)| one & other);
+        both.enumerate().flat_map(|(at, mut bits)| {
+            iter::from_fn(move || {
+                let lowest = (bits != 0).then(|| at * 64 + bits.trailing_zeros() as usize);
+                bits &= bits.wrapping_sub(1);
+                lowest
+            })
+        })
+    }
+}
 
 /// The words of all rules in one field.
 pub struct Field {
@@ -104,7 +135,9 @@ impl Field {
                 Place::Last => last,
                 Place::Whole => first && last,
             };
-            met[clause / 64] |= u64::from(is_there) << (clause % 64);
+            if is_there {
+                met.add(clause);
+            }
         };
         match &self.words {
             Words::Quick(words) => scan(words, self.start, text, found),
@@ -119,9 +152,9 @@ impl Field {
             return self.mark_any(event, met);
         }
         match event.raw(&self.name) {
-            Raw::Text(text) => self.mark(&text, met),
-            Raw::Other => self.mark_all(met),
-            Raw::Absent => {}
+            Some(Raw::Text(text)) => self.mark(&text, met),
+            Some(Raw::Other(_)) => self.mark_all(met),
+            None => {}
         }
     }
 
@@ -134,9 +167,7 @@ impl Field {
     }
 
     fn mark_all(&self, met: &mut Met) {
-        for (_, clause) in &self.meets {
-            met[clause / 64] |= 1 << (clause % 64);
-        }
+        self.meets.iter().for_each(|(_, clause)| met.add(*clause));
     }
 }
 
@@ -180,8 +211,6 @@ fn up_to_a_word(words: &impl Automaton, state: &mut StateID, text: &[u8]) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use smallvec::smallvec;
-
     use super::*;
 
     #[test]
@@ -202,7 +231,9 @@ mod tests {
             let folded = text.to_ascii_lowercase();
             let mut expected = Vec::new();
             for (word, wanted) in words.iter().enumerate() {
-                let ends = (0..=text.len()).filter(|end| text.is_char_boundary(*end)).filter(|end| folded[..*end].ends_with(&wanted.to_ascii_lowercase()));
+                let wanted_folded = wanted.to_ascii_lowercase();
+                let ends = (0..=text.len()).filter(|end| text.is_char_boundary(*end));
+                let ends = ends.filter(|end| folded[..*end].ends_with(&wanted_folded));
                 expected.extend(ends.map(|end| (word, end - wanted.len()..end)));
             }
             let places = [Place::Anywhere, Place::First, Place::Last, Place::Whole];
@@ -216,15 +247,16 @@ mod tests {
                     Place::Last => at.end == text.len(),
                     Place::Whole => *at == (0..text.len()),
                 });
-                let wanted = wanted.fold(0, |bits, (word, _)| bits | 1 << word);
-                let (mut quick, mut small): (Met, Met) = (smallvec![0], smallvec![0]);
+                let none = Met::none_of(words.len());
+                let (mut met, mut quick, mut small) = (none.clone(), none.clone(), none);
+                wanted.for_each(|(word, _)| met.add(*word));
                 field.mark(text.as_bytes(), &mut quick);
                 let words = contiguous::Builder::new().ascii_case_insensitive(true).build(&words);
                 let words = words.unwrap();
                 field.start = words.start_state(Anchored::No).unwrap();
                 field.words = Words::Small(words);
                 field.mark(text.as_bytes(), &mut small);
-                proptest::prop_assert_eq!((quick[0], small[0]), (wanted, wanted));
+                proptest::prop_assert_eq!((&quick, &small), (&met, &met));
             }
         }
     }
