@@ -41,6 +41,7 @@ pub fn run(broker: &Broker, lines: usize) {
             let daemon = place.start("daemon", ALL_KINDS);
             daemons.push(rate(&place.servers, &place.prefix, &topic, records) * lines_of_record);
             cpu.push(made.lines.len() as f64 / seconds_of_processor(&daemon));
+            tell_commits(&daemon, made.lines.len());
             daemon.stop_well();
         }
         let (copy, daemon) = (median(copies), median(daemons));
@@ -51,6 +52,21 @@ pub fn run(broker: &Broker, lines: usize) {
             median(cpu)
         );
     }
+}
+
+/// What went out for a line, and how long it took to commit it.
+fn tell_commits(daemon: &Daemon, lines: usize) {
+    let metric = |name: &str| daemon.metric(&format!("trailhound_{name}")).unwrap_or(0.0);
+    let commits = metric("commit_seconds_count");
+    println!(
+        "   {commits} commits of {:.0} ms, {:.0} times a full queue; for a line {:.3} records to the brokers, {:.3} of them and \
+         {:.0} bytes of state",
+        1000.0 * metric("commit_seconds_sum") / commits,
+        metric("backpressure_total"),
+        metric("outputs_delivered_total") / lines as f64,
+        metric("state_records_total") / lines as f64,
+        metric("state_bytes_total") / lines as f64,
+    );
 }
 
 /// Gives how many records there are.

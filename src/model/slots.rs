@@ -3,14 +3,21 @@
 //! Place in the flow: what a host has hundreds of, up to a bound. A hash table that holds its entries itself and
 //! is full to its bound doubles when one goes and another comes, for the places of the gone count as used until then. Here
 //! only the table of places does, five bytes for each. Nobody sees the order.
+//!
+//! It is told, and saved, in pages of [`PAGE`] places: who comes stands where one went before, so a new entry in the
+//! place of an old one is one piece that changed, and several in a row are fewer than they are.
 
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use serde::{Deserialize, Serialize};
 
-use super::tracked::{Map, SMALL};
+use super::tracked::{Map, MapKey, SMALL};
+
+/// Places that are told as one. More are fewer records where much changes, and more bytes where little does.
+pub const PAGE: usize = 4;
 
 #[derive(Clone, Debug)]
 pub struct Slots<K, V> {
@@ -51,7 +58,103 @@ impl<K: Hash + Eq, V> Slots<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Copy, V: Default> Map<K, V> for Slots<K, V> {
+/// An entry, with its place in its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed<K, V>(u8, K, V);
+
+impl<K, V> Placed<K, V> {
+    pub fn value(&mut self) -> &mut V {
+        &mut self.2
+    }
+}
+
+impl<K: MapKey, V: Serialize + Default> Slots<K, V> {
+    /// Out of its pages, in any order; `None` where one says what no other can be beside.
+    pub fn of_pages(pages: Vec<(u32, Vec<Placed<K, V>>)>) -> Option<Slots<K, V>>
+    where
+        K: Default,
+    {
+        let mut all = Slots::default();
+        let many: usize = pages.iter().map(|(_, page)| page.len()).sum();
+        for (page, entries) in pages {
+            for Placed(at, key, value) in entries {
+                let place = (page as usize) * PAGE + usize::from(at);
+                // It would have shrunk.
+                if usize::from(at) >= PAGE || place > SMALL + PAGE + 8 * many {
+                    return None;
+                }
+                all.put(place, key, value)?;
+            }
+        }
+        let is_free = |place: &usize| all.find(&all.entries[*place].0) != Some(*place);
+        let free = (0..all.entries.len()).rev().filter(is_free);
+        all.free = free.map(|place| place as u32).collect();
+        Some(all)
+    }
+
+    fn page(&self, part: u32) -> impl Iterator<Item = Placed<K, &V>> {
+        let first = part as usize * PAGE;
+        let entries = self.entries.get(first..).unwrap_or_default();
+        let entries = (0..).zip(entries.iter().take(PAGE));
+        // A place whose entry is gone has its key still.
+        let is_there = move |at: u8, key| self.find(key) == Some(first + usize::from(at));
+        let there = entries.filter(move |(at, (key, _))| is_there(*at, key));
+        there.map(|(at, (key, value))| Placed(at, *key, value))
+    }
+
+    /// `None` where the key is there already.
+    fn put(&mut self, place: usize, key: K, value: V) -> Option<()>
+    where
+        K: Default,
+    {
+        while self.entries.len() <= place {
+            self.make_room();
+            self.entries.push((K::default(), V::default()));
+        }
+        let entries = &self.entries;
+        let hash_of = |at: &u32| self.hasher.hash_one(entries[*at as usize].0);
+        let is_it = |at: &u32| entries[*at as usize].0 == key;
+        match self.places.entry(self.hasher.hash_one(key), is_it, hash_of) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(vacant) => vacant.insert(place as u32),
+        };
+        self.entries[place] = (key, value);
+        Some(())
+    }
+}
+
+impl<K: MapKey, V: Serialize + Default> Map<K, V> for Slots<K, V> {
+    type Part = u32;
+    type Piece<'m>
+        = Vec<Placed<K, &'m V>>
+    where
+        K: 'm,
+        V: 'm;
+
+    #[inline]
+    fn part_of(&self, key: &K) -> Option<u32> {
+        self.find(key).map(|place| (place / PAGE) as u32)
+    }
+
+    fn part_for(&self, _: &K) -> u32 {
+        let end = self.entries.len();
+        let next = self.free.last().map_or(end, |place| *place as usize);
+        (next / PAGE) as u32
+    }
+
+    fn has_part(&self, part: u32) -> bool {
+        self.page(part).next().is_some()
+    }
+
+    fn piece(&self, part: u32) -> Option<Vec<Placed<K, &V>>> {
+        let page: Vec<_> = self.page(part).collect();
+        (!page.is_empty()).then_some(page)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().map(|at| at / PAGE as u32)
+    }
+
     #[inline]
     fn get(&self, key: &K) -> Option<&V> {
         self.find(key).map(|at| &self.entries[at].1)
@@ -128,9 +231,10 @@ impl<K: Hash + Eq + Copy, V: Default> Map<K, V> for Slots<K, V> {
             + 2 * entries.next_power_of_two() * (size_of::<u32>() + 1)
     }
 
-    fn shrink(&mut self) {
+    fn shrink(&mut self, mut moves: impl FnMut(&Self, u32)) {
         let (entries, left) = (self.entries.len(), self.places.len());
         if entries > SMALL && left < entries / 8 {
+            (0..entries.div_ceil(PAGE)).for_each(|part| moves(self, part as u32));
             let mut all = std::mem::take(self);
             for at in all.places.drain() {
                 let (key, value) = &mut all.entries[at as usize];
@@ -151,14 +255,14 @@ impl<K, V> Default for Slots<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Copy, V: PartialEq + Default> PartialEq for Slots<K, V> {
+impl<K: MapKey, V: Serialize + PartialEq + Default> PartialEq for Slots<K, V> {
     fn eq(&self, other: &Slots<K, V>) -> bool {
         let mut all = self.iter();
         self.len() == other.len() && all.all(|(key, value)| other.get(key) == Some(value))
     }
 }
 
-impl<K: Hash + Eq + Copy, V: Eq + Default> Eq for Slots<K, V> {}
+impl<K: MapKey, V: Serialize + Eq + Default> Eq for Slots<K, V> {}
 
 #[cfg(test)]
 mod tests {
@@ -177,7 +281,7 @@ mod tests {
                         // Many go, so that it shrinks.
                         for key in key..key + 150 {
                             proptest::prop_assert_eq!(Map::remove(&mut slots, &key), map.remove(&key));
-                            Map::shrink(&mut slots);
+                            Map::shrink(&mut slots, |_, _| ());
                         }
                     }
                     _ => proptest::prop_assert_eq!(slots.get_mut(&key), map.get_mut(&key)),

@@ -1,27 +1,46 @@
-//! A map that can say which of its keys changed since it was asked last.
+//! A map that can say which of its parts changed since it was asked last.
 //!
-//! Place in the flow: the state of a lane that is saved key by key stands in such maps. A change costs a
+//! Place in the flow: the state of a lane that is saved piece by piece stands in such maps. What is told as one is
+//! the map's to say: an entry, or a page of some ([`slots`](super::slots)). A change costs a
 //! mark; nothing is serialised and nothing compared before somebody asks. What came and went between two
 //! questions is not told: nobody has it. Where nobody ever asks ([`Tracked::track`]), there are no marks.
 //! It knows what it weighs, too, by what comes and goes and not by looking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use serde::Serialize;
 
 use super::weight::{self, Weigh};
 
 /// By what a map may be tracked.
-pub trait MapKey: Ord + Hash + Copy {}
+pub trait MapKey: Ord + Hash + Copy + Serialize {}
 
-impl<K: Ord + Hash + Copy> MapKey for K {}
+impl<K: Ord + Hash + Copy + Serialize> MapKey for K {}
 
 /// What may be tracked.
-pub trait Map<K, V>: Default {
+pub trait Map<K, V: Serialize>: Default {
+    /// Names what is told as one.
+    type Part: MapKey;
+    /// What is told of a part that is there.
+    type Piece<'m>: Serialize
+    where
+        Self: 'm,
+        K: 'm,
+        V: 'm;
+    /// The part in which a key stands.
+    fn part_of(&self, key: &K) -> Option<Self::Part>;
+    /// The part in which a key would stand that is not here.
+    fn part_for(&self, key: &K) -> Self::Part;
+    fn has_part(&self, part: Self::Part) -> bool;
+    /// None: nothing is in it.
+    fn piece(&self, part: Self::Part) -> Option<Self::Piece<'_>>;
+    /// Every part in which something is, some more than once.
+    fn parts(&self) -> impl Iterator<Item = Self::Part>;
     fn get(&self, key: &K) -> Option<&V>;
     fn get_mut(&mut self, key: &K) -> Option<&mut V>;
     fn insert(&mut self, key: K, value: V) -> Option<V>;
@@ -35,8 +54,8 @@ pub trait Map<K, V>: Default {
     }
     /// What a map with so many entries weighs, beside what they point to.
     fn weight(entries: usize) -> usize;
-    /// Gives memory back where little of it is used.
-    fn shrink(&mut self);
+    /// Gives memory back where little of it is used. What stands in other parts then is told before, part by part.
+    fn shrink(&mut self, moves: impl FnMut(&Self, Self::Part));
     fn len(&self) -> usize;
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -47,8 +66,31 @@ pub trait Map<K, V>: Default {
         V: 'm;
 }
 
+/// A map whose entries are told each alone.
 macro_rules! map {
     () => {
+        type Part = K;
+        type Piece<'m>
+            = &'m V
+        where
+            Self: 'm,
+            K: 'm,
+            V: 'm;
+        fn part_of(&self, key: &K) -> Option<K> {
+            self.contains_key(key).then_some(*key)
+        }
+        fn part_for(&self, key: &K) -> K {
+            *key
+        }
+        fn has_part(&self, key: K) -> bool {
+            self.contains_key(&key)
+        }
+        fn piece(&self, key: K) -> Option<&V> {
+            self.get(&key)
+        }
+        fn parts(&self) -> impl Iterator<Item = K> {
+            self.keys().copied()
+        }
         fn get(&self, key: &K) -> Option<&V> {
             self.get(key)
         }
@@ -74,28 +116,32 @@ macro_rules! map {
     };
 }
 
-impl<K: Ord, V> Map<K, V> for BTreeMap<K, V> {
+impl<K: MapKey, V: Serialize> Map<K, V> for BTreeMap<K, V> {
     map!();
 
     fn weight(entries: usize) -> usize {
         weight::tree(entries, size_of::<(K, V)>())
     }
 
-    fn shrink(&mut self) {}
+    fn shrink(&mut self, _: impl FnMut(&Self, K)) {}
 }
 
 /// For what is looked up often, and whose order nobody sees.
-impl<K: Hash + Eq, V, S: BuildHasher + Default> Map<K, V> for HashMap<K, V, S> {
+impl<K: MapKey, V: Serialize, S: BuildHasher + Default> Map<K, V> for HashMap<K, V, S> {
     map!();
 
     fn weight(entries: usize) -> usize {
         weight::table(entries, size_of::<(K, V)>())
     }
 
-    fn shrink(&mut self) {
-        if self.capacity() > SMALL && self.len() < self.capacity() / 8 {
-            self.shrink_to(self.len() * 2);
-        }
+    fn shrink(&mut self, _: impl FnMut(&Self, K)) {
+        shrink(self);
+    }
+}
+
+fn shrink<K: Hash + Eq, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.capacity() > SMALL && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2);
     }
 }
 
@@ -103,14 +149,22 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Map<K, V> for HashMap<K, V, S> {
 pub(super) const SMALL: usize = 64;
 
 #[derive(Clone, Debug)]
-pub struct Tracked<K, V, M = BTreeMap<K, V>> {
+pub struct Tracked<K: MapKey, V: Serialize, M: Map<K, V> = BTreeMap<K, V>> {
     map: M,
     /// Bytes of all of it; and of these the map's own, beside what the values point to.
     weight: usize,
     own: usize,
-    /// Keys touched since the last question, and whether each was there then. `None`: nobody asks.
-    touched: Option<HashMap<K, bool, FixedState>>,
-    values: PhantomData<V>,
+    touched: Option<Touched<M::Part>>,
+    entries: PhantomData<(K, V)>,
+}
+
+/// Parts touched since the last question, and whether something was in each then. `None`: nobody asks.
+type Touched<P> = HashMap<P, bool, FixedState>;
+
+/// Marks a part, before the map is changed.
+#[inline]
+fn touch<P: MapKey>(touched: &mut Touched<P>, part: P, was_there: impl FnOnce() -> bool) {
+    touched.entry(part).or_insert_with(was_there);
 }
 
 /// A value that is being changed: its map weighs it anew when it is let go.
@@ -143,7 +197,7 @@ impl<V: Weigh> Drop for Held<'_, V> {
     }
 }
 
-impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
+impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// From now on changes are marked. What is here already counts as told.
     pub fn track(&mut self) {
         self.touched = Some(HashMap::default());
@@ -156,23 +210,33 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// For changing it: it counts as changed.
     #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<Held<'_, V>> {
-        let value = self.map.get_mut(key)?;
-        if let Some(touched) = &mut self.touched {
-            touched.entry(*key).or_insert(true);
+        if let Some(touched) = &mut self.touched
+            && let Some(part) = self.map.part_of(key)
+        {
+            touch(touched, part, || true);
         }
+        let value = self.map.get_mut(key)?;
         let weight = &mut self.weight;
         *weight -= value.heap();
         Some(Held { value, weight })
     }
 
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        if let Some(touched) = &mut self.touched {
+            match self.map.part_of(&key) {
+                Some(part) => touch(touched, part, || true),
+                None => {
+                    let part = self.map.part_for(&key);
+                    touch(touched, part, || self.map.has_part(part));
+                }
+            }
+        }
         self.weight += value.heap();
         let old = self.map.insert(key, value);
         match &old {
             Some(old) => self.weight -= old.heap(),
             None => self.weigh_map(),
         }
-        self.touch(key, old.is_some());
         old
     }
 
@@ -183,11 +247,23 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// Removes it where that is asked for of the value.
     #[inline]
     pub fn remove_if(&mut self, key: &K, goes: impl FnOnce(&V) -> bool) -> Option<V> {
-        let old = self.map.remove_if(key, goes)?;
+        let map = &mut self.map;
+        let old = match &mut self.touched {
+            None => map.remove_if(key, goes)?,
+            Some(touched) => {
+                let part = map.part_of(key)?;
+                let old = map.remove_if(key, goes)?;
+                touch(touched, part, || true);
+                old
+            }
+        };
         self.weight -= old.heap();
-        self.map.shrink();
+        map.shrink(|map, part| {
+            if let Some(touched) = &mut self.touched {
+                touch(touched, part, || map.has_part(part));
+            }
+        });
         self.weigh_map();
-        self.touch(*key, true);
         Some(old)
     }
 
@@ -206,7 +282,9 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
     pub fn take(&mut self) -> M {
         let all = std::mem::take(&mut self.map);
         (self.weight, self.own) = (0, 0);
-        all.iter().for_each(|(key, _)| self.touch(*key, true));
+        if let Some(touched) = &mut self.touched {
+            all.parts().for_each(|part| touch(touched, part, || true));
+        }
         all
     }
 
@@ -238,18 +316,26 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
         self.weigh_map();
     }
 
-    /// Tells every key that changed since the last question, in order, with its value; none: it is gone.
-    pub fn changes(&mut self, mut each: impl FnMut(K, Option<&V>)) {
+    /// The same of all of it, in the place of what was here.
+    pub fn put_back(&mut self, map: M) {
+        self.weight = map.iter().map(|(_, value)| value.heap()).sum();
+        self.own = 0;
+        self.map = map;
+        self.weigh_map();
+    }
+
+    /// Tells every part that changed since the last question, in order, with what is in it; none: nothing is.
+    pub fn changes(&mut self, mut each: impl FnMut(M::Part, Option<M::Piece<'_>>)) {
         let touched = self.touched.iter_mut().flat_map(HashMap::drain);
-        let mut touched: Vec<(K, bool)> = touched.collect();
+        let mut touched: Vec<(M::Part, bool)> = touched.collect();
         touched.sort_unstable();
         if let Some(marks) = &mut self.touched {
-            Map::shrink(marks);
+            shrink(marks);
         }
-        for (key, was_there) in touched {
-            let value = self.map.get(&key);
-            if was_there || value.is_some() {
-                each(key, value);
+        for (part, was_there) in touched {
+            let piece = self.map.piece(part);
+            if was_there || piece.is_some() {
+                each(part, piece);
             }
         }
     }
@@ -261,18 +347,17 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
             .is_some_and(|touched| !touched.is_empty())
     }
 
-    /// Every key that somebody who asked has: all of these are to be forgotten with the map.
-    pub fn told(&self) -> impl Iterator<Item = K> {
-        let touched = self.touched.iter().flatten();
-        let told_and_touched = touched.clone().filter(|(_, was_there)| **was_there);
-        let keys = self.map.iter().map(|(key, _)| key);
-        let untouched = keys.filter(|key| {
-            let touched = self.touched.as_ref();
-            touched.is_none_or(|touched| !touched.contains_key(*key))
-        });
+    /// Every part that somebody who asked has: all of these are to be forgotten with the map.
+    pub fn told(&self) -> BTreeSet<M::Part> {
+        let touched = self.touched.as_ref();
+        let is_untouched =
+            |part: &M::Part| touched.is_none_or(|touched| !touched.contains_key(part));
+        let told_and_touched = touched.into_iter().flatten();
+        let told_and_touched = told_and_touched.filter(|(_, was_there)| **was_there);
         told_and_touched
-            .map(|(key, _)| *key)
-            .chain(untouched.copied())
+            .map(|(part, _)| *part)
+            .chain(self.map.parts().filter(is_untouched))
+            .collect()
     }
 
     /// It has more entries, or fewer.
@@ -282,48 +367,37 @@ impl<K: MapKey, V: Weigh, M: Map<K, V>> Tracked<K, V, M> {
         self.weight = self.weight - self.own + own;
         self.own = own;
     }
-
-    fn touch(&mut self, key: K, was_there: bool) {
-        if let Some(touched) = &mut self.touched {
-            touched.entry(key).or_insert(was_there);
-        }
-    }
 }
 
-impl<K: MapKey, V, M: PartialEq> PartialEq for Tracked<K, V, M> {
+impl<K: MapKey, V: Serialize, M: Map<K, V> + PartialEq> PartialEq for Tracked<K, V, M> {
     fn eq(&self, other: &Tracked<K, V, M>) -> bool {
         self.map == other.map && self.touched == other.touched
     }
 }
 
-impl<K: MapKey, V, M: Eq> Eq for Tracked<K, V, M> {}
+impl<K: MapKey, V: Serialize, M: Map<K, V> + Eq> Eq for Tracked<K, V, M> {}
 
-impl<K, V, M: Default> Default for Tracked<K, V, M> {
+impl<K: MapKey, V: Serialize, M: Map<K, V>> Default for Tracked<K, V, M> {
     fn default() -> Tracked<K, V, M> {
         Tracked {
             map: M::default(),
             weight: 0,
             own: 0,
             touched: None,
-            values: PhantomData,
+            entries: PhantomData,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Slots;
     use super::*;
 
     type Text = Box<[u8]>;
 
     fn text(bytes: u8) -> Text {
         vec![bytes; bytes.into()].into()
-    }
-
-    fn told(map: &Tracked<u8, Text>) -> Vec<u8> {
-        let mut all: Vec<u8> = map.told().collect();
-        all.sort_unstable();
-        all
     }
 
     fn asked(map: &mut Tracked<u8, Text>) -> Vec<(u8, Option<u8>)> {
@@ -345,42 +419,69 @@ mod tests {
         assert_eq!(asked(&mut map), []);
         *map.get_mut(&1).unwrap() = text(11);
         map.remove(&9);
-        assert_eq!(told(&map), [1, 9]);
+        assert_eq!(map.told(), [1, 9].into());
         assert_eq!(asked(&mut map), [(1, Some(11)), (9, None)]);
         map.remove(&1);
         map.insert(1, text(12));
         map.insert(4, text(1));
-        assert_eq!(told(&map), [1]);
+        assert_eq!(map.told(), [1].into());
         map.take();
         assert_eq!(asked(&mut map), [(1, None)]);
     }
 
-    proptest::proptest! {
-        /// Whoever takes over what is told has the map, and never a key to remove that they have not. What it weighs
-        /// is known without a look at it.
-        #[test]
-        fn a_follower_has_the_same(steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..90), 0..200)) {
-            let (mut map, mut follower) = (Tracked::<u8, Text>::default(), BTreeMap::new());
-            map.track();
-            for (what, key, value) in steps {
-                proptest::prop_assert_eq!(map.weight(), map.weigh_anew());
-                match what {
-                    0 => { map.insert(key, text(value)); }
-                    1 => { map.remove(&key); }
-                    2 => { if let Some(mut known) = map.get_mut(&key) { *known = text(value); } }
-                    _ => {
-                        let told: std::collections::BTreeSet<u8> = map.told().collect();
-                        proptest::prop_assert_eq!(told, follower.keys().copied().collect());
-                        let mut unknown = None;
-                        map.changes(|key, value| match value {
-                            Some(value) => { follower.insert(key, value.clone()); }
-                            None => if follower.remove(&key).is_none() { unknown = Some(key); }
-                        });
-                        proptest::prop_assert_eq!(unknown, None);
-                        proptest::prop_assert_eq!(&map.map, &follower);
+    /// What somebody has who takes over what is told, in bytes.
+    type Follower<P> = BTreeMap<P, Vec<u8>>;
+
+    /// Whoever takes over what is told has the map, and never a part to remove that they have not. What it weighs
+    /// is known without a look at it.
+    fn follow<M: Map<u8, Text>>(steps: &[(u8, u8, u8)], has_all: impl Fn(&M, &Follower<M::Part>)) {
+        let (mut map, mut follower) = (Tracked::<u8, Text, M>::default(), Follower::new());
+        map.track();
+        for &(what, key, value) in steps {
+            assert_eq!(map.weight(), map.weigh_anew());
+            match what {
+                0..6 => drop(map.insert(key, text(value))),
+                // Many go, so that it shrinks.
+                6 => (0..key).for_each(|key| drop(map.remove(&key))),
+                7 => drop(map.remove(&key)),
+                8 => {
+                    if let Some(mut known) = map.get_mut(&key) {
+                        *known = text(value);
                     }
                 }
+                9 if key == 0 => drop(map.take()),
+                _ => {
+                    assert!(map.told().iter().eq(follower.keys()));
+                    map.changes(|part, piece| match piece {
+                        Some(piece) => {
+                            follower.insert(part, postcard::to_allocvec(&piece).unwrap());
+                        }
+                        None => assert!(follower.remove(&part).is_some()),
+                    });
+                    has_all(&map.map, &follower);
+                }
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_follower_has_the_same(
+            steps in proptest::collection::vec((0u8..12, 0u8..=255, 0u8..90), 0..600)
+        ) {
+            follow::<BTreeMap<u8, Text>>(&steps, |map, follower| {
+                let saved = map.iter().map(|(key, text)| (*key, postcard::to_allocvec(text).unwrap()));
+                assert!(saved.eq(follower.clone()));
+            });
+            follow::<Slots<u8, Text>>(&steps, |map, follower| {
+                let pages = follower.iter();
+                let pages = pages.map(|(page, saved)| (*page, postcard::from_bytes(saved).unwrap()));
+                let again = Slots::of_pages(pages.collect()).unwrap();
+                assert!(again == *map);
+                // Who goes on from it tells the same pages.
+                let told = |all: &Slots<u8, Text>| all.parts().collect::<BTreeSet<u32>>();
+                assert_eq!(told(&again), told(map));
+            });
         }
     }
 }

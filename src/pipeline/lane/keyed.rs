@@ -49,10 +49,11 @@ pub enum Key {
     Source(u64, IpAddr),
     /// What events of a session number are told.
     SessionNumber(u64, u32),
-    Process(u64, u32),
+    /// A page of its processes.
+    Processes(u64, u32),
     Story(u64, verdict::Key),
-    /// A command pattern, by its hash.
-    Pattern(u64, u64),
+    /// A page of its command patterns.
+    Patterns(u64, u32),
 }
 
 impl Key {
@@ -71,9 +72,9 @@ impl Key {
             | Key::UserName(number, _)
             | Key::Source(number, _)
             | Key::SessionNumber(number, _)
-            | Key::Process(number, _)
+            | Key::Processes(number, _)
             | Key::Story(number, _)
-            | Key::Pattern(number, _) => Some(number),
+            | Key::Patterns(number, _) => Some(number),
         }
     }
 
@@ -155,7 +156,7 @@ impl From<StampPage> for Page<Stamp> {
 
 /// Something that is done with every map of a host.
 pub trait Visit {
-    fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
+    fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(M::Part) -> Key)
     where
         K: MapKey,
         V: Serialize + Weigh,
@@ -173,10 +174,12 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
     visit.map(&mut host.sessions.by_number, |ses| {
         Key::SessionNumber(number, ses)
     });
-    visit.map(&mut host.processes.nodes, |pid| Key::Process(number, pid));
+    visit.map(&mut host.processes.nodes, |page| {
+        Key::Processes(number, page)
+    });
     visit.map(&mut host.stories.all, |of| Key::Story(number, of));
-    visit.map(&mut host.patterns.by_hash, |hash| {
-        Key::Pattern(number, hash)
+    visit.map(&mut host.patterns.by_hash, |page| {
+        Key::Patterns(number, page)
     });
 }
 
@@ -184,10 +187,10 @@ fn maps(host: &mut Host, visit: &mut impl Visit) {
 pub fn track(host: &mut Host) {
     struct Track;
     impl Visit for Track {
-        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+        fn map<K: MapKey, V: Serialize + Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
-            _: impl Fn(K) -> Key,
+            _: impl Fn(M::Part) -> Key,
         ) {
             map.track();
         }
@@ -201,10 +204,10 @@ pub fn weight(host: &mut Host) -> usize {
     struct Sum(usize);
     impl Visit for Sum {
         #[inline]
-        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+        fn map<K: MapKey, V: Serialize + Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
-            _: impl Fn(K) -> Key,
+            _: impl Fn(M::Part) -> Key,
         ) {
             self.0 += map.weight();
         }
@@ -218,10 +221,10 @@ pub fn weight(host: &mut Host) -> usize {
 pub fn weight_anew(host: &mut Host) -> usize {
     struct Sum(usize);
     impl Visit for Sum {
-        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+        fn map<K: MapKey, V: Serialize + Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
-            _: impl Fn(K) -> Key,
+            _: impl Fn(M::Part) -> Key,
         ) {
             self.0 += map.weigh_anew();
         }
@@ -235,10 +238,10 @@ pub fn weight_anew(host: &mut Host) -> usize {
 pub fn is_touched(host: &mut Host) -> bool {
     struct Touched(bool);
     impl Visit for Touched {
-        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+        fn map<K: MapKey, V: Serialize + Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
-            _: impl Fn(K) -> Key,
+            _: impl Fn(M::Part) -> Key,
         ) {
             self.0 |= map.is_touched();
         }
@@ -286,13 +289,13 @@ pub fn write(host: &mut Host, writer: &mut Writer<'_>) {
         .changes(|slot, page| writer.put(Key::Ended(number, slot), &page));
     struct Write<'a, 'w>(&'a mut Writer<'w>);
     impl Visit for Write<'_, '_> {
-        fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(K) -> Key)
+        fn map<K, V, M>(&mut self, map: &mut Tracked<K, V, M>, key: impl Fn(M::Part) -> Key)
         where
             K: MapKey,
             V: Serialize + Weigh,
             M: Map<K, V>,
         {
-            map.changes(|at, value| self.0.change(key(at), value));
+            map.changes(|at, piece| self.0.change(key(at), piece.as_ref()));
         }
     }
     maps(host, &mut Write(writer));
@@ -323,12 +326,12 @@ pub fn told(host: &mut Host, each: &mut impl FnMut(Key)) {
     }
     struct Told<'a, F>(&'a mut F);
     impl<F: FnMut(Key)> Visit for Told<'_, F> {
-        fn map<K: MapKey, V: Weigh, M: Map<K, V>>(
+        fn map<K: MapKey, V: Serialize + Weigh, M: Map<K, V>>(
             &mut self,
             map: &mut Tracked<K, V, M>,
-            key: impl Fn(K) -> Key,
+            key: impl Fn(M::Part) -> Key,
         ) {
-            map.told().for_each(|at| (self.0)(key(at)));
+            map.told().into_iter().for_each(|at| (self.0)(key(at)));
         }
     }
     maps(host, &mut Told(each));

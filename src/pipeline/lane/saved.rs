@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::model::ring::Page;
-use crate::model::{Settings, Stamp};
+use crate::model::slots::Placed;
+use crate::model::{Settings, Slots, Stamp};
 use crate::pipeline::audit::correlate::HostBuffer;
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::state::logons::Ended;
@@ -31,7 +32,7 @@ use super::hosts::{Host, Hosts};
 use super::keyed::{self, HostCore, HostName, Key, StampPage};
 
 /// Of this release.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Longer values are cut: a record of Kafka is bounded, and an event need not be.
 const PART: usize = 256 << 10;
@@ -277,6 +278,8 @@ struct Pieces {
     released: Vec<Page<Stamp>>,
     holes: Vec<Hole>,
     ended: Vec<Page<Ended>>,
+    processes: Vec<(u32, Vec<Placed<u32, Process>>)>,
+    patterns: Vec<(u32, Vec<Placed<u64, i32>>)>,
 }
 
 impl Pieces {
@@ -297,15 +300,13 @@ impl Pieces {
             Key::SessionNumber(_, ses) => {
                 host.sessions.by_number.restore(ses, decode(key, value)?);
             }
-            Key::Process(_, pid) => {
-                let mut node: Process = decode(key, value)?;
-                node.share(texts);
-                host.processes.nodes.restore(pid, node);
+            Key::Processes(_, page) => {
+                let mut nodes: Vec<Placed<u32, Process>> = decode(key, value)?;
+                nodes.iter_mut().for_each(|node| node.value().share(texts));
+                self.processes.push((page, nodes));
             }
             Key::Story(_, of) => host.stories.restore(of, decode(key, value)?),
-            Key::Pattern(_, hash) => {
-                host.patterns.by_hash.restore(hash, decode(key, value)?);
-            }
+            Key::Patterns(_, page) => self.patterns.push((page, decode(key, value)?)),
         }
         Ok(())
     }
@@ -334,9 +335,15 @@ impl Pieces {
         host.sessions.newest = core.newest_session;
         host.processes.cursor = core.cursor;
         host.processes.lives = core.lives;
-        host.processes.restored();
+        let nodes = Slots::of_pages(self.processes);
+        host.processes
+            .restored(nodes.ok_or_else(|| lacks("a page of processes"))?);
         host.stories.looked = core.looked;
         host.patterns.since = core.learnt_since;
+        let patterns = Slots::of_pages(self.patterns);
+        host.patterns
+            .by_hash
+            .put_back(patterns.ok_or_else(|| lacks("a page of patterns"))?);
         host.kernel_lost = core.kernel_lost;
         host.arrived = core.arrived;
         host.released = core.released;

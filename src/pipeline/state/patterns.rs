@@ -7,7 +7,7 @@
 //! Bounded by number: the ones that were not seen for the most days go first, a quarter at once. Where one of these was
 //! seen within a learning period, the host has more patterns than are remembered, and "never seen" would not be true:
 //! it is learnt from anew, and says nothing until then. What is saved of a pattern is its hash and the day on which it was seen
-//! last, so a pattern costs the saved form one record a day. It refuses to keep the text of a command.
+//! last, so a pattern costs the saved form little, once a day. It refuses to keep the text of a command.
 
 use crate::model::settings::Rarity;
 use crate::model::{Slots, Timestamp, Tracked};

@@ -244,8 +244,9 @@ impl Processes {
         self.nodes.is_empty()
     }
 
-    /// The nodes were put back from their saved form: who goes next is made anew.
-    pub fn restored(&mut self) {
+    /// Puts the nodes back from their saved form: who goes next is made anew.
+    pub fn restored(&mut self, nodes: Slots<u32, Node>) {
+        self.nodes.put_back(nodes);
         let tickets = self.nodes.iter().map(|(pid, node)| (node.ticket(), *pid));
         let mut tickets: Vec<(Ticket, u32)> = tickets.collect();
         tickets.sort_unstable();

@@ -51,9 +51,9 @@ impl Saved {
             Key::Ended(..) => "ended",
             Key::Carrier(_) => "carrier",
             Key::SessionNumber(..) => "number",
-            Key::Process(..) => "process",
+            Key::Processes(..) => "processes",
             Key::Story(..) => "story",
-            Key::Pattern(..) => "pattern",
+            Key::Patterns(..) => "patterns",
             _ => "other",
         };
         keys.iter().map(|bytes| kind(key(bytes))).collect()
@@ -103,7 +103,13 @@ fn only_what_changed_is_written_and_what_came_and_went_never() {
         told.after(&first),
         (
             vec![
-                "carrier", "name", "host", "released", "process", "pattern", "lane"
+                "carrier",
+                "name",
+                "host",
+                "released",
+                "processes",
+                "patterns",
+                "lane"
             ],
             none.clone()
         )
@@ -123,7 +129,7 @@ fn only_what_changed_is_written_and_what_came_and_went_never() {
     assert_eq!(
         told.after(&second[3..]),
         (
-            vec!["host", "released", "process", "pattern", "lane"],
+            vec!["host", "released", "processes", "patterns", "lane"],
             vec!["event"]
         )
     );
@@ -248,8 +254,8 @@ fn a_value_that_is_too_long_for_a_record_is_cut_and_grows_and_goes() {
         .collect();
     assert_eq!(
         goes_on(&later),
-        (small + 12, 0),
-        "nine pages of stamps, a hole, a program and two patterns, and no event"
+        (small + 11, 0),
+        "nine pages of stamps, a hole, a page of programs and one of patterns, and no event"
     );
 }
 
