@@ -110,7 +110,7 @@ metrics! {
     lag_records: IntGaugeVec = "lag_records" ["topic", "partition"];
     /// Seconds from the newest event time seen to now.
     event_time_lag: GaugeVec = "event_time_lag_seconds" ["topic", "partition"];
-    /// Outputs acknowledged by the brokers.
+    /// Records acknowledged by the brokers: outputs, several of them in one where `events_per_message` says so, and state.
     outputs_delivered: IntCounter = "outputs_delivered_total";
     /// Outputs that the brokers do not take for their size; a notice is in the dead-letter topic.
     outputs_too_large: IntCounter = "outputs_too_large_total";

@@ -165,6 +165,7 @@ fn describe(config: &Config) -> String {
         kafka,
         topics,
         delivery,
+        events_per_message,
         commit,
         workers,
         memory,
@@ -221,6 +222,10 @@ fn describe(config: &Config) -> String {
     all.section("schema");
     for kind in Kind::ALL {
         all.put(kind.as_str(), quoted(lane.schema_of(kind).as_str()));
+    }
+    all.section("events_per_message");
+    for (kind, most) in Kind::ALL.into_iter().zip(events_per_message) {
+        all.put(kind.as_str(), most);
     }
     all.section("commit");
     all.put("interval", quoted(&shown(commit.interval)));

@@ -101,6 +101,14 @@ impl Memory {
             lanes: usize::try_from(lanes).unwrap_or(usize::MAX),
         })
     }
+
+    /// What the events of a worker that wait to be one message with others may take, in bytes: of the producer's part.
+    pub fn bundles(&self, events_per_message: &[usize]) -> usize {
+        match events_per_message.iter().any(|most| *most > 1) {
+            true => usize::try_from(self.producer_kbytes * KIB / 4).unwrap_or(usize::MAX),
+            false => 0,
+        }
+    }
 }
 
 /// Bytes that the queues of one worker take.

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::Settings;
+use crate::model::{Kind, Settings};
 
 mod error;
 mod layers;
@@ -95,6 +95,8 @@ pub struct Config {
     pub kafka: Kafka,
     pub topics: Topics,
     pub delivery: Delivery,
+    /// Events of one host in one message at most, in the order of [`Kind::ALL`].
+    pub events_per_message: [usize; Kind::ALL.len()],
     pub commit: Commit,
     /// Threads, each with its consumer, producer and lanes.
     pub workers: usize,

@@ -20,6 +20,7 @@ mod lanes;
 mod topics;
 
 const MOST_WORKERS: u64 = 256;
+const MOST_PER_MESSAGE: u64 = 1000;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -46,6 +47,7 @@ pub(super) fn check(
         memory,
         topics: check.topics(written.topics, &group, delivery, rekeys),
         delivery,
+        events_per_message: check.events_per_message(&written.events_per_message),
         commit: Commit {
             interval: check.between(
                 "commit.interval",
@@ -126,6 +128,22 @@ impl Check<'_> {
     /// A count that is held in memory: every range here fits a usize.
     fn count(&mut self, path: &str, value: u64, range: RangeInclusive<u64>) -> usize {
         usize::try_from(self.number(path, value, range)).unwrap_or(usize::MAX)
+    }
+
+    fn events_per_message(
+        &mut self,
+        written: &written::EventsPerMessage,
+    ) -> [usize; Kind::ALL.len()] {
+        Kind::ALL.map(|kind| {
+            let (path, value) = match kind {
+                Kind::Process => ("events_per_message.process", written.process),
+                Kind::Logon => ("events_per_message.logon", written.logon),
+                Kind::Flow => ("events_per_message.flow", written.flow),
+                Kind::Alert => ("events_per_message.alert", written.alert),
+                Kind::Audit => ("events_per_message.audit", written.audit),
+            };
+            self.count(path, value, 1..=MOST_PER_MESSAGE)
+        })
     }
 
     fn delivery(&mut self, written: &str) -> Delivery {

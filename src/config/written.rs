@@ -173,6 +173,22 @@ written! {
         audit: Schema = "\"ocsf\"",
     }
 
+    /// How many events of one host are put into one Kafka message at most, one a line (NDJSON), for readers
+    /// that take lines apart. `1`: each is a message of its own. A message holds 256 KiB, or what its
+    /// topic takes, unless one event alone is larger; an event waits for others until the next commit at most.
+    "events_per_message" ("events_per_message.") events_per_message: EventsPerMessage {
+        /// Program starts.
+        process: u64 = "1",
+        /// Logons, failed logons, account switches, logoffs.
+        logon: u64 = "1",
+        /// Network flows.
+        flow: u64 = "1",
+        /// Alerts.
+        alert: u64 = "1",
+        /// Every other audit event.
+        audit: u64 = "1",
+    }
+
     /// How often progress is committed.
     "commit" ("commit.") commit: Commit {
         /// Time between commits, from 10 ms to 1 min. With `delivery = "exactly_once"` it is what a reader waits

@@ -182,10 +182,12 @@ pub fn transactional(
 pub fn producer(config: &Config) -> ClientConfig {
     let (kafka, memory) = (&config.kafka, &config.memory);
     let rekeys = config.topics.audit_rekeyed.is_some();
+    let bundles = memory.bundles(&config.events_per_message) as u64 / 1024;
+    let queue_kbytes = memory.producer_kbytes - bundles;
     let mut config = base(kafka);
     if rekeys {
         // A queue never has room for what is larger than itself.
-        let most = REKEYED_KBYTES.min(memory.producer_kbytes / 4 * 3);
+        let most = REKEYED_KBYTES.min(queue_kbytes / 4 * 3);
         config.set(MOST_BYTES, (most * 1024).to_string());
     }
     config
@@ -195,10 +197,7 @@ pub fn producer(config: &Config) -> ClientConfig {
         .set("compression.type", "lz4")
         // The same key lands in the same partition as with Kafka's own producers.
         .set("partitioner", "murmur2_random")
-        .set(
-            "queue.buffering.max.kbytes",
-            memory.producer_kbytes.to_string(),
-        )
+        .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
         .set(
             "queue.buffering.max.messages",
             (memory.producer_kbytes * MESSAGES_A_KBYTE).to_string(),

@@ -73,7 +73,7 @@ impl<P: Port> Worker<P> {
                         ?partitions,
                         "partitions lost; the next owner repeats"
                     );
-                    let aborts = self.sink.is_open();
+                    let aborts = self.has_begun() && self.is_exactly_once();
                     if aborts {
                         self.abort().await?;
                     }
@@ -130,6 +130,7 @@ impl<P: Port> Worker<P> {
         for key in keys {
             self.leave(*key).await?;
         }
+        self.send_bundles_in_turn().await?;
         if !self.quiet(began, within).await? {
             return Ok(false);
         }

@@ -17,6 +17,7 @@ use super::{Shared, lock};
 /// Flags of an output's number; its lowest bit is the epoch.
 pub(super) const EPOCH: usize = 1;
 pub(super) const ALONE: usize = 2;
+pub(super) const BUNDLE: usize = 4;
 
 pub struct Ledger {
     shared: Arc<Shared>,

@@ -9,7 +9,8 @@
 //! With transactions (transaction.rs) there is no second try: an output that a topic would not take is known
 //! by its size, and any refusal aborts all that was begun.
 //!
-//! What is on its way stands in the ledger (ledger.rs).
+//! Events may wait for others of their kind and host, to be one message with them (sink/bundles.rs). What is on its way stands
+//! in the ledger (ledger.rs).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +19,18 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
-use super::ledger::{ALONE, EPOCH, Ledger};
+use super::ledger::{ALONE, BUNDLE, EPOCH, Ledger};
 use super::port::{Broken, Outgoing, Port, Producer};
 use super::{Shared, topics};
+use crate::config::Config;
 use crate::model::output::Output;
 use crate::model::{Kind, OutputKind, Schema};
 use crate::pipeline::encode;
 
+mod bundles;
 mod transactional;
 
+use bundles::Bundles;
 use transactional::Transaction;
 
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +71,12 @@ pub struct Origin<'a> {
     pub partition: i32,
 }
 
+/// Of what came from more than one record.
+const NOWHERE: Origin<'_> = Origin {
+    topic: "",
+    partition: -1,
+};
+
 /// What is handed over.
 pub struct Parcel<'a> {
     pub topic: &'a str,
@@ -105,6 +115,7 @@ pub struct Sink<R> {
     /// Prepared headers of events, in the order of [`Kind::ALL`].
     headers: [OwnedHeaders; Kind::ALL.len()],
     epoch: usize,
+    bundles: Bundles,
     transaction: Option<Transaction>,
 }
 
@@ -120,8 +131,9 @@ impl<R: Producer> Sink<R> {
             producer: port.producer(worker, names, &ledger)?,
             ledger,
             shared: Arc::clone(shared),
-            headers: Kind::ALL.map(|kind| event_headers(shared.config.lane.schema_of(kind), kind)),
+            headers: Kind::ALL.map(|kind| headers_of(&shared.config, kind)),
             epoch: 0,
+            bundles: Bundles::of(shared),
             transaction,
         })
     }
@@ -131,6 +143,9 @@ impl<R: Producer> Sink<R> {
         let shared = Arc::clone(&self.shared);
         let topics = &shared.config.topics;
         let (topic, headers) = match output.kind {
+            OutputKind::Event(kind) if self.bundles.has(kind) => {
+                return self.bundle(kind, output.key, output.value);
+            }
             OutputKind::Event(kind) => (
                 topics::name_of(topics, kind),
                 self.headers[kind as usize].clone(),
@@ -153,6 +168,15 @@ impl<R: Producer> Sink<R> {
 
     /// Hands anything over.
     pub fn hand_over(&mut self, parcel: Parcel<'_>, origin: Origin<'_>) -> Result<(), Refusal> {
+        self.hand_over_as(parcel, origin, self.epoch)
+    }
+
+    fn hand_over_as(
+        &mut self,
+        parcel: Parcel<'_>,
+        origin: Origin<'_>,
+        number: usize,
+    ) -> Result<(), Refusal> {
         self.begin().map_err(Refusal::Failed)?;
         if self.ledger.has_refused() {
             return Err(Refusal::Full);
@@ -165,7 +189,7 @@ impl<R: Producer> Sink<R> {
         let result = if self.is_too_large(topic, key, value, parcel.headers.as_ref()) {
             self.send_notice(&notice, origin, offset, self.epoch)
         } else {
-            match self.producer.send(parcel.record(self.epoch)) {
+            match self.producer.send(parcel.record(number)) {
                 Ok(()) => Ok(()),
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
                     Err(Refusal::Full)
@@ -249,6 +273,10 @@ impl<R: Producer> Sink<R> {
         let Some((message, opaque)) = self.ledger.take_refused() else {
             return Ok(());
         };
+        if opaque & BUNDLE != 0 {
+            self.take_apart(&message, opaque & !BUNDLE);
+            return Ok(());
+        }
         let value = message.payload().unwrap_or_default();
         let key = message.key().unwrap_or_default();
         let sent = if opaque & ALONE == 0 {
@@ -267,11 +295,7 @@ impl<R: Producer> Sink<R> {
                 key,
                 value,
             };
-            let origin = Origin {
-                topic: "",
-                partition: -1,
-            };
-            self.send_notice(&notice, origin, -1, opaque & EPOCH)
+            self.send_notice(&notice, NOWHERE, -1, opaque & EPOCH)
         };
         match sent {
             Ok(()) => Ok(()),
@@ -336,6 +360,14 @@ impl Notice<'_> {
             "uid": uid,
         })
         .to_string()
+    }
+}
+
+fn headers_of(config: &Config, kind: Kind) -> OwnedHeaders {
+    let headers = event_headers(config.lane.schema_of(kind), kind);
+    match config.events_per_message[kind as usize] {
+        1 => headers,
+        _ => header(headers, ("format", "ndjson")),
     }
 }
 

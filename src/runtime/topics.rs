@@ -186,7 +186,8 @@ pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicE
         }
     }
     let rekeys = config.topics.audit_rekeyed.is_some();
-    if config.delivery == Delivery::ExactlyOnce || rekeys {
+    let bundles = config.events_per_message.iter().any(|most| *most > 1);
+    if config.delivery == Delivery::ExactlyOnce || rekeys || bundles {
         let settings = settings_of(config, &report, timeout)?;
         report.unfit = state_topics::unfit(config, &report, &settings);
         let rekeyed = rekeyed_topic::unfit(config, &settings);

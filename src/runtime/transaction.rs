@@ -23,7 +23,7 @@ use super::worker::{Key, Worker};
 use crate::pipeline::lane::Bookmark;
 
 /// Bytes of outputs after which a transaction is ended before its time.
-const LARGE: usize = 32 << 20;
+const LARGE: usize = 64 << 20;
 
 /// Longest wait in one call of the client; then others have their turn, and it is called again.
 const STEP: Duration = Duration::from_secs(1);
@@ -55,6 +55,7 @@ impl<P: Port> Worker<P> {
             return Ok(());
         }
         self.sink.begin()?;
+        self.send_bundles(began).await?;
         let offsets = self.write_state().await?;
         while self.sink.pending() > 0 {
             self.sink.serve_for(Duration::from_millis(1)).await?;
@@ -86,7 +87,24 @@ impl<P: Port> Worker<P> {
 
     /// Whether anything was read, said or remembered since the last transaction.
     pub(super) fn has_to_commit(&self) -> bool {
-        self.sink.is_open() || self.seats.values().any(|seat| seat.changed)
+        self.has_begun() || self.seats.values().any(|seat| seat.changed)
+    }
+
+    /// Whether outputs were made since then.
+    pub(super) fn has_begun(&self) -> bool {
+        self.sink.is_open() || self.sink.has_bundles()
+    }
+
+    /// Hands over what waited for more of its kind.
+    async fn send_bundles(&mut self, began: Instant) -> Result<(), WorkerError> {
+        loop {
+            match self.sink.send_bundles() {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Full) => self.sink.serve_for(Duration::from_millis(2)).await?,
+                Err(Refusal::Failed(error)) => return Err(error.into()),
+            }
+            self.wait_in_order(began)?;
+        }
     }
 
     /// The brokers are waited for, but not past the daemon's end.

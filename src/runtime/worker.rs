@@ -4,7 +4,8 @@
 //! the sink and commits. What it holds:
 //!
 //! 1. An output is handed over before the offset of its input may be committed (offsets.rs, sink.rs).
-//! 2. A full producer stops the input: a worker never holds the outputs of more than one record.
+//! 2. A full producer stops the input: a worker never holds the outputs of more than one record, but for events that wait
+//!    to be one message, which have a bound (sink/bundles.rs).
 //! 3. Lanes come and go only between two records (rebalance.rs, handover.rs, takeup.rs).
 //!
 //! Where delivery is exactly once, a commit is a transaction (transaction.rs), and after an abort the lanes
@@ -210,7 +211,10 @@ impl<P: Port> Worker<P> {
         self.sink.serve()?;
         match self.shared.config.delivery {
             Delivery::ExactlyOnce => self.commit_if_due().await?,
-            Delivery::AtLeastOnce => self.commit()?,
+            Delivery::AtLeastOnce => {
+                self.send_bundles_in_turn().await?;
+                self.commit()?;
+            }
         }
         self.observe();
         Ok(())
@@ -312,6 +316,18 @@ impl<P: Port> Worker<P> {
         self.outputs = outputs;
         self.outputs.clear();
         Ok(())
+    }
+
+    /// Hands over what waited for more of its kind, before a position may pass it.
+    pub(super) async fn send_bundles_in_turn(&mut self) -> Result<(), WorkerError> {
+        let since = self.port.now();
+        loop {
+            match self.sink.send_bundles() {
+                Ok(()) => return self.had_room(since),
+                Err(Refusal::Full) => self.wait_for_room(since).await?,
+                Err(Refusal::Failed(error)) => return Err(error.into()),
+            }
+        }
     }
 
     async fn hand_over_when_there_is_room(

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::clients::{self, Feeder};
 use crate::daemon::{Daemon, EAGER, KINDS, Place, wait_for};
+use crate::exactly::BUNDLES;
 use crate::recording::{self, Documents, Host};
 
 const HOSTS: usize = 6;
@@ -40,9 +41,10 @@ pub fn written(place: &Place) -> (Documents, usize) {
             assert_eq!(record.headers["kind"], kind);
             assert_eq!(record.headers["schema"], "ocsf");
             assert_eq!(record.headers["version"], "1.8.0");
-            let document = String::from_utf8(record.value).expect("UTF-8");
-            let uid = recording::uid(&document);
-            repeats += usize::from(all.insert(uid, document).is_some());
+            for document in record.events() {
+                let uid = recording::uid(&document);
+                repeats += usize::from(all.insert(uid, document).is_some());
+            }
         }
     }
     (all, repeats)
@@ -366,13 +368,15 @@ pub fn http_answers(broker: &mut Broker) {
 }
 
 /// Feeds one host, whose program starts go to a topic that takes only small records.
+/// What a topic takes that takes only small records.
+const SMALL: (&str, &str) = ("max.message.bytes", "6000");
+
 pub fn feed_to_small_records(place: &Place) -> Documents {
-    clients::make_topics(
-        &place.servers,
-        &[&place.topic("process")],
-        1,
-        &[("max.message.bytes", "6000")],
-    );
+    clients::make_topics(&place.servers, &[&place.topic("process")], 1, &[SMALL]);
+    feed_one_host(place)
+}
+
+fn feed_one_host(place: &Place) -> Documents {
     let hosts = recording::hosts(1);
     let expected = recording::expected(&hosts, place.folder.path());
     feed(place, hosts, None).join().expect("fed");
@@ -385,6 +389,23 @@ pub fn too_large(broker: &mut Broker) {
     let place = Place::new(broker, "large");
     let expected = feed_to_small_records(&place);
     let daemon = place.start("a", "");
+    some_are_too_large(&place, &expected, &daemon);
+    daemon.stop_well();
+}
+
+/// The brokers take less than they said when the daemon began: what they refuse of several events is taken apart.
+pub fn bundle_too_large(broker: &mut Broker) {
+    let place = Place::new(broker, "bundle");
+    clients::make_topics(&place.servers, &[&place.topic("process")], 1, &[]);
+    let daemon = place.start("a", BUNDLES);
+    daemon.wait_ready();
+    clients::set(&place.servers, &place.topic("process"), SMALL);
+    let expected = feed_one_host(&place);
+    some_are_too_large(&place, &expected, &daemon);
+    daemon.stop_well();
+}
+
+fn some_are_too_large(place: &Place, expected: &Documents, daemon: &Daemon) {
     let notices = || -> Vec<_> {
         let letters = clients::read_all(&place.servers, &place.topic("deadletter"));
         letters
@@ -396,7 +417,7 @@ pub fn too_large(broker: &mut Broker) {
         daemon
             .metric("trailhound_outputs_too_large_total")
             .filter(|n| *n > 0.0)?;
-        (written(&place).0.len() + notices().len() >= expected.len()).then_some(())
+        (written(place).0.len() + notices().len() >= expected.len()).then_some(())
     });
     for notice in notices() {
         let value: serde_json::Value = serde_json::from_slice(&notice.value).expect("JSON");
@@ -405,5 +426,4 @@ pub fn too_large(broker: &mut Broker) {
         assert_eq!(expected[uid].len(), bytes);
         assert!(bytes > 3000, "{bytes} bytes are not too large");
     }
-    daemon.stop_well();
 }

@@ -1,6 +1,6 @@
 //! Chaos: daemons and brokers are killed, stopped and started, and the network between them stalls and is cut, in
 //! random order under load, and a read-committed reader still finds exactly what `replay` prints. Three brokers keep
-//! each record three times, and two suffice.
+//! each record three times, and two suffice. Every second daemon writes several events in a message.
 //!
 //! Place in the flow: the top, beside exactly.rs. `./test` runs a few rounds; TRAILHOUND_ROUNDS=30 runs as
 //! many as one likes. The order comes from a seed that is printed; TRAILHOUND_SEED=N takes it again, though
@@ -17,7 +17,7 @@ use crate::broker::Broker;
 use crate::cases::feed;
 use crate::clients;
 use crate::daemon::{ALL_KINDS, Daemon, KINDS, Place};
-use crate::exactly::compare;
+use crate::exactly::{BUNDLES, committed, compare};
 use crate::network::Network;
 use crate::numbers::Numbers;
 use crate::recording;
@@ -76,7 +76,8 @@ impl Daemons<'_> {
         let servers = self.network.servers(way);
         // The recordings have 600 lines one after the other of which no kind but `audit` tells, and all hosts say
         // them at the same time: without it a silence would be theirs.
-        let more = [ALL_KINDS, PATIENT].concat();
+        let bundles = [BUNDLES, ""][self.started % 2];
+        let more = [ALL_KINDS, bundles, PATIENT].concat();
         let daemon = self.place.start_by(&servers, &name, &more);
         self.all.push((daemon, way));
     }
@@ -296,10 +297,7 @@ fn pause(numbers: &mut Numbers, least: u64, most: u64) {
 fn wait_while_it_grows(place: &Place, wanted: usize) {
     let (mut before, mut grew) = (0, Instant::now());
     while grew.elapsed() < Duration::from_secs(90) {
-        let there: usize = KINDS
-            .iter()
-            .map(|kind| clients::read_committed(&place.servers, &place.topic(kind)).len())
-            .sum();
+        let there = committed(place).len();
         if there >= wanted {
             return;
         }

@@ -3,9 +3,13 @@
 //! Place in the flow: on both sides of the daemon. They share no code with it.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -52,13 +56,21 @@ pub fn widen(servers: &str, name: &str, partitions: usize) {
     done(admin.create_partitions([&wider], &patiently()));
 }
 
+/// Changes a setting of a topic.
+pub fn set(servers: &str, topic: &str, (name, value): (&str, &str)) {
+    let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+    done(admin.alter_configs(&[change], &patiently()));
+}
+
 fn patiently() -> AdminOptions {
     AdminOptions::new()
         .operation_timeout(Some(PATIENCE))
         .request_timeout(Some(PATIENCE))
 }
 
-fn done(asked: impl Future<Output = KafkaResult<Vec<Result<String, (String, RDKafkaErrorCode)>>>>) {
+/// `S`: what was asked about.
+fn done<S: Debug>(asked: impl Future<Output = KafkaResult<Vec<Result<S, (S, RDKafkaErrorCode)>>>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let results = runtime.expect("a runtime").block_on(asked);
     for result in results.expect("the broker answers") {
@@ -161,6 +173,14 @@ pub fn coordinator(servers: &str, group: &str) -> i32 {
 }
 
 /// A client that asks for what was committed.
+impl Record {
+    /// Events of one message stand one a line, and no event holds an end of line.
+    pub fn events(self) -> Vec<String> {
+        let text = String::from_utf8(self.value).expect("UTF-8");
+        text.split('\n').map(str::to_owned).collect()
+    }
+}
+
 pub fn inspector(servers: &str) -> BaseConsumer {
     config(servers)
         .set("group.id", "tests-watch")

@@ -18,6 +18,9 @@ pub const HOSTS: usize = 6;
 /// Lines a second while something happens in the middle.
 pub const PACE: usize = 1_200;
 
+/// Configuration: events wait for others of their kind and host.
+pub const BUNDLES: &str = "[events_per_message]\nprocess = 20\nlogon = 3\n";
+
 pub struct Scene {
     pub place: Place,
     pub hosts: Vec<Host>,
@@ -45,7 +48,7 @@ pub fn committed(place: &Place) -> Vec<String> {
     for kind in KINDS {
         for record in clients::read_committed(&place.servers, &place.topic(kind)) {
             assert_eq!(record.headers["kind"], kind);
-            all.push(String::from_utf8(record.value).expect("UTF-8"));
+            all.extend(record.events());
         }
     }
     all.sort_unstable();
@@ -55,11 +58,7 @@ pub fn committed(place: &Place) -> Vec<String> {
 pub fn wait_for_part(place: &Place, expected: &Documents, part: usize, of: usize) {
     let goal = expected.len() * part / of;
     wait_for("a part of the outputs", || {
-        let many: usize = KINDS
-            .iter()
-            .map(|kind| clients::read_committed(&place.servers, &place.topic(kind)).len())
-            .sum();
-        (many >= goal).then_some(())
+        (committed(place).len() >= goal).then_some(())
     });
 }
 
@@ -163,18 +162,39 @@ pub fn undisturbed(broker: &mut Broker) {
 }
 
 pub fn killed_often(broker: &mut Broker) {
+    killed_often_with(broker, "eo-kill", "");
+}
+
+pub fn killed_often_with_bundles(broker: &mut Broker) {
+    let place = killed_often_with(broker, "eo-bundles", BUNDLES);
+    let records = clients::read_committed(&place.servers, &place.topic("process"));
+    assert!(
+        records
+            .iter()
+            .all(|record| record.headers["format"] == "ndjson")
+    );
+    let messages = records.len();
+    let events: usize = records
+        .into_iter()
+        .map(|record| record.events().len())
+        .sum();
+    println!("  {events} program starts in {messages} messages");
+    assert!(messages < events / 2);
+}
+
+fn killed_often_with(broker: &mut Broker, name: &str, more: &str) -> Place {
     let Scene {
         place,
         hosts,
         expected,
-    } = scene(broker, "eo-kill");
+    } = scene(broker, name);
     let feeding = feed(&place, hosts, Some(PACE));
     for life in 1..=5 {
-        let daemon = place.start(&format!("life{life}"), "");
+        let daemon = place.start(&format!("life{life}"), more);
         wait_for_part(&place, &expected, life, 7);
         daemon.kill();
     }
-    let last = place.start("last", "");
+    let last = place.start("last", more);
     feeding.join().expect("fed");
     compare(&place, &expected);
     // The one before may have told all there was.
@@ -185,6 +205,7 @@ pub fn killed_often(broker: &mut Broker) {
         "{restored:?}"
     );
     last.stop_well();
+    place
 }
 
 /// What a daemon that is killed had written and not committed must not hold up who reads what is committed: left

@@ -67,6 +67,10 @@ const CASES: &[Case] = &[
     ("exactly_once_gives_what_replay_gives", exactly::undisturbed),
     ("exactly_once_through_kills", exactly::killed_often),
     (
+        "exactly_once_with_several_events_in_a_message_through_kills",
+        exactly::killed_often_with_bundles,
+    ),
+    (
         "exactly_once_the_open_transaction_of_a_daemon_that_was_killed_holds_up_nobody",
         exactly::open_transaction,
     ),
@@ -124,6 +128,10 @@ const CASES: &[Case] = &[
     (
         "an_output_too_large_for_the_brokers_is_told_and_does_not_wedge",
         cases::too_large,
+    ),
+    (
+        "several_events_in_a_message_that_is_too_large_for_the_brokers_go_alone",
+        cases::bundle_too_large,
     ),
     (
         "sigterm_in_the_middle_loses_nothing",

@@ -46,7 +46,14 @@ pub struct Script {
 }
 
 /// Lines are read as they come, or keyed first.
-pub fn config(slow: bool, workers: usize, interval: i64, delivery: &str, rekeys: bool) -> Config {
+pub fn config(
+    slow: bool,
+    workers: usize,
+    interval: i64,
+    delivery: &str,
+    rekeys: bool,
+    per_message: usize,
+) -> Config {
     let waits = if slow {
         "event = \"4m\"\nsettle = \"1m\"\nlogon = \"4m\""
     } else {
@@ -58,7 +65,8 @@ pub fn config(slow: bool, workers: usize, interval: i64, delivery: &str, rekeys:
          [topics]\nflow_in = false\n\
          [output]\nkinds = [\"process\", \"logon\", \"flow\", \"alert\", \"audit\"]\n\
          [loss]\nalerts = true\n[waits]\n{waits}\n[commit]\ninterval = \"{interval}ms\"\n\
-         [http]\nlisten = false\n[audit]\nrekey = {rekeys}\n"
+         [http]\nlisten = false\n[audit]\nrekey = {rekeys}\n\
+         [events_per_message]\nprocess = {per_message}\nlogon = {per_message}\nalert = {per_message}\n"
     );
     parse("sim.toml", &text, Path::new(""), &Beside::default()).expect("a configuration")
 }
@@ -199,7 +207,7 @@ fn made(numbers: &mut Numbers, hosts: usize) -> Vec<Vec<Vec<u8>>> {
 }
 
 fn replay(partitions: &[Vec<Line>], slow: bool) -> Told {
-    let config = config(slow, 1, 200, "exactly_once", false);
+    let config = config(slow, 1, 200, "exactly_once", false, 1);
     let mut lane = Lane::new(Arc::new(config.lane.clone()));
     let (intel, mut out, mut told) = (IntelSet::default(), Outputs::new(), Told::new());
     for (offset, line) in partitions.iter().flatten().enumerate() {

@@ -117,8 +117,16 @@ impl World {
             true => brokers.numbers.between(10, 60),
             false => brokers.numbers.between(1, 8),
         };
-        let slow = plan.script.slow;
-        let config = script::config(slow, plan.workers, interval, plan.delivery, plan.rekeys);
+        // Not drawn: seeds that found something are to do the same as then.
+        let per_message = [1, 1, 5][(seed % 3) as usize];
+        let config = script::config(
+            plan.script.slow,
+            plan.workers,
+            interval,
+            plan.delivery,
+            plan.rekeys,
+            per_message,
+        );
         let mut world = World {
             cluster: Arc::new(Mutex::new(brokers)),
             fed: vec![0; partitions],

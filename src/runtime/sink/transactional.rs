@@ -170,8 +170,9 @@ impl<R: Producer> Sink<R> {
         Ok(done)
     }
 
-    /// Aborts the transaction, where one is open. False: to be called again.
+    /// Aborts the transaction, where one is open, and forgets what waits to go into it. False: to be called again.
     pub async fn abort(&mut self, most: Duration) -> Result<bool, SinkError> {
+        self.bundles.clear();
         if !self.is_open() {
             return Ok(true);
         }
