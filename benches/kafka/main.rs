@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench kafka                      all
-//! cargo bench --bench kafka -- throughput 2000000   so many lines, one in a message and 50 in a message
+//! cargo bench --bench kafka -- throughput 2000000   so many lines; one in a message; 50, and then 50 events too
 //! cargo bench --bench kafka -- latency 30           so many seconds at 10,000 lines a second
 //! cargo bench --bench kafka -- lanes 300000         so many lines over 4 to 64 partitions, by 1 and 2 workers
 //! cargo bench --bench kafka -- restore              a lane of 100,000 sessions, until its first record
