@@ -9,7 +9,8 @@
 //!    spread them.
 //! 2. No more bytes are held than it was given, beside one batch; beyond it the oldest goes whatever the others have.
 //! 3. A partition that has nothing and may have more is waited for: where records are new until its end is known, as it is
-//!    within seconds, and while a backlog is read, or its leader is away, as long as another one may take to come up.
+//!    within seconds, and while a backlog is read, or its leader is away, as long as another one may take to come up. Where
+//!    a leader came back, producers may find it later than we do: then as long again as it was away, up to [`AFTER`].
 //!
 //! It refuses to know what a record is.
 
@@ -22,6 +23,9 @@ const OLD: i64 = 2_000;
 const LONG: Duration = Duration::from_secs(30);
 /// And while what is held is new. That a partition is at its end is told by the statistics, of each second.
 const SHORT: Duration = Duration::from_secs(3);
+
+/// As long do producers need at most to find a leader that has come up.
+const AFTER: Duration = Duration::from_secs(5);
 
 /// What may come of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +44,26 @@ struct Queue<R> {
     records: VecDeque<(i64, usize, R)>,
     /// Since when it has nothing.
     dry: Option<Instant>,
+    /// When its leader was away: from when, and until when, as far as is known.
+    away: Option<(Instant, Instant)>,
     /// When it had its turn last.
     turn: u64,
+}
+
+impl<R> Queue<R> {
+    /// Its leader is there again, and its producers may not know yet.
+    fn was_away_lately(&mut self, now: Instant, outlook: Outlook) -> bool {
+        if outlook == Outlook::Away {
+            let from = self.away.map_or(now, |(from, _)| from);
+            self.away = Some((from, now));
+            return false;
+        }
+        self.away = self.away.filter(|(from, until)| {
+            let after = until.saturating_duration_since(*from).min(AFTER);
+            now.saturating_duration_since(*until) < after
+        });
+        self.away.is_some()
+    }
 }
 
 /// The partitions of one topic.
@@ -69,6 +91,7 @@ impl<R> Abreast<R> {
         let queue = Queue {
             records: VecDeque::new(),
             dry: None,
+            away: None,
             turn: 0,
         };
         self.queues.insert(partition, queue);
@@ -92,7 +115,7 @@ impl<R> Abreast<R> {
     /// Takes a record; of a partition that is not read it is nothing.
     pub fn push(&mut self, partition: i32, timestamp: i64, size: usize, record: R) {
         if let Some(queue) = self.queues.get_mut(&partition) {
-            queue.dry = None;
+            (queue.dry, queue.away) = (None, None);
             queue.records.push_back((timestamp, size, record));
             self.bytes += size;
         }
@@ -135,7 +158,9 @@ impl<R> Abreast<R> {
         let mut waits = is_ahead;
         for (partition, queue) in dry {
             let since = *queue.dry.get_or_insert(now);
-            waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
+            let outlook = outlook(*partition);
+            waits |= now.saturating_duration_since(since) < patience(outlook);
+            waits |= queue.was_away_lately(now, outlook);
         }
         if waits && self.bytes < self.most {
             return None;
@@ -223,6 +248,39 @@ mod tests {
         assert_eq!(next(Duration::ZERO), None);
         assert_eq!(next(LONG / 2), None);
         assert_eq!(next(LONG), Some("new"));
+    }
+
+    #[test]
+    fn producers_may_find_a_leader_later_than_we_do() {
+        let (begun, mut abreast) = (Instant::now(), Abreast::new(MOST));
+        abreast.add(0);
+        abreast.add(1);
+        let seconds = |seconds: u64| begun + Duration::from_secs(seconds);
+        let next = |abreast: &mut Abreast<_>, now, outlook| {
+            abreast.push(0, WALL - 5, 1, "new");
+            let next = abreast.next((now, WALL), false, |_| outlook);
+            let left = abreast
+                .queues
+                .get_mut(&0)
+                .map(|queue| queue.records.clear());
+            abreast.bytes = 0;
+            left.and(next)
+        };
+        for (from, until, after) in [(0, 2, 2), (20, 40, 5)] {
+            assert_eq!(next(&mut abreast, seconds(from), Outlook::Away), None);
+            next(&mut abreast, seconds(until), Outlook::Away);
+            let back = |now| (seconds(until + now), Outlook::AtEnd);
+            let (now, outlook) = back(after - 1);
+            assert_eq!(next(&mut abreast, now, outlook), None, "{from}");
+            let (now, outlook) = back(after);
+            assert_eq!(next(&mut abreast, now, outlook), Some("new"), "{from}");
+            // A producer has found it.
+            abreast.push(1, WALL - 5, 1, "late");
+            assert_eq!(
+                abreast.next((now, WALL), false, |_| Outlook::AtEnd),
+                Some("late")
+            );
+        }
     }
 
     #[test]
