@@ -108,7 +108,7 @@ pub fn fill(place: &Place, topic: &str, lines: &[Line], per_message: usize) -> i
 }
 
 /// Of the records so many are not counted: what begins is slower, and not what is measured. A broker's first writes to new
-/// topics cost it most of a second (ext4 clears large pages), and who writes to more of them more.
+/// topics cost it most of a second (the kernel clears memory), and who writes to more of them more.
 const BEGINNING: i64 = 4;
 
 /// Records a second that a group commits, without the first quarter.
