@@ -56,6 +56,27 @@ impl<K: Hash + Eq, V> Slots<K, V> {
         let place = self.places.find(self.hasher.hash_one(key), is_it)?;
         Some(*place as usize)
     }
+
+    /// The place that a new entry gets.
+    fn next(&self) -> usize {
+        let end = self.entries.len();
+        self.free.last().map_or(end, |place| *place as usize)
+    }
+
+    /// Gives a key this place, unless it has one: then that.
+    #[inline]
+    fn claim(&mut self, key: &K, place: usize) -> Option<usize> {
+        let entries = &self.entries;
+        let hash_of = |at: &u32| self.hasher.hash_one(&entries[*at as usize].0);
+        let is_it = |at: &u32| entries[*at as usize].0 == *key;
+        match self.places.entry(self.hasher.hash_one(key), is_it, hash_of) {
+            Entry::Occupied(known) => Some(*known.get() as usize),
+            Entry::Vacant(vacant) => {
+                vacant.insert(place as u32);
+                None
+            }
+        }
+    }
 }
 
 /// An entry, with its place in its page.
@@ -111,13 +132,9 @@ impl<K: MapKey, V: Serialize + Default> Slots<K, V> {
             self.make_room();
             self.entries.push((K::default(), V::default()));
         }
-        let entries = &self.entries;
-        let hash_of = |at: &u32| self.hasher.hash_one(entries[*at as usize].0);
-        let is_it = |at: &u32| entries[*at as usize].0 == key;
-        match self.places.entry(self.hasher.hash_one(key), is_it, hash_of) {
-            Entry::Occupied(_) => return None,
-            Entry::Vacant(vacant) => vacant.insert(place as u32),
-        };
+        if self.claim(&key, place).is_some() {
+            return None;
+        }
         self.entries[place] = (key, value);
         Some(())
     }
@@ -137,9 +154,7 @@ impl<K: MapKey, V: Serialize + Default> Map<K, V> for Slots<K, V> {
     }
 
     fn part_for(&self, _: &K) -> u32 {
-        let end = self.entries.len();
-        let next = self.free.last().map_or(end, |place| *place as usize);
-        (next / PAGE) as u32
+        (self.next() / PAGE) as u32
     }
 
     fn has_part(&self, part: u32) -> bool {
@@ -166,19 +181,8 @@ impl<K: MapKey, V: Serialize + Default> Map<K, V> for Slots<K, V> {
     }
 
     fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let entries = &self.entries;
-        let hash_of = |at: &u32| self.hasher.hash_one(entries[*at as usize].0);
-        let is_it = |at: &u32| entries[*at as usize].0 == key;
-        let hash = self.hasher.hash_one(key);
-        match self.places.entry(hash, is_it, hash_of) {
-            Entry::Occupied(place) => {
-                let at = *place.get() as usize;
-                return Some(std::mem::replace(&mut self.entries[at].1, value));
-            }
-            Entry::Vacant(place) => {
-                let free = self.free.last().copied();
-                place.insert(free.unwrap_or(entries.len() as u32));
-            }
+        if let Some(at) = self.claim(&key, self.next()) {
+            return Some(std::mem::replace(&mut self.entries[at].1, value));
         }
         match self.free.pop() {
             Some(at) => self.entries[at as usize] = (key, value),

@@ -186,7 +186,7 @@ pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicE
         }
     }
     let rekeys = config.topics.audit_rekeyed.is_some();
-    let bundles = config.events_per_message.iter().any(|most| *most > 1);
+    let bundles = config.memory.bundles(&config.events_per_message) > 0;
     if config.delivery == Delivery::ExactlyOnce || rekeys || bundles {
         let settings = settings_of(config, &report, timeout)?;
         report.unfit = state_topics::unfit(config, &report, &settings);

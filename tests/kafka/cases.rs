@@ -367,10 +367,10 @@ pub fn http_answers(broker: &mut Broker) {
     daemon.stop_well();
 }
 
-/// Feeds one host, whose program starts go to a topic that takes only small records.
 /// What a topic takes that takes only small records.
 const SMALL: (&str, &str) = ("max.message.bytes", "6000");
 
+/// Feeds one host, whose program starts go to such a topic.
 pub fn feed_to_small_records(place: &Place) -> Documents {
     clients::make_topics(&place.servers, &[&place.topic("process")], 1, &[SMALL]);
     feed_one_host(place)

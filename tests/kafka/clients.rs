@@ -172,7 +172,6 @@ pub fn coordinator(servers: &str, group: &str) -> i32 {
     chosen.expect("the offsets' topic is there").leader()
 }
 
-/// A client that asks for what was committed.
 impl Record {
     /// Events of one message stand one a line, and no event holds an end of line.
     pub fn events(self) -> Vec<String> {
@@ -181,6 +180,7 @@ impl Record {
     }
 }
 
+/// A client that asks for what was committed.
 pub fn inspector(servers: &str) -> BaseConsumer {
     config(servers)
         .set("group.id", "tests-watch")
