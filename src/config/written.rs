@@ -324,8 +324,8 @@ written! {
     "audit" ("audit.") audit: Audit {
         /// The producers do not key by host: lines of one host come in several partitions. Each line is written to
         /// `topics.audit_rekeyed` first, keyed by its host, and the lanes read that. It costs a second way through
-        /// the brokers and a commit more of latency, and `waits.settle` is no less than `commit.interval` and half a
-        /// second, also where the end record came, so let producers key where they can.
+        /// the brokers and a commit more of latency, and `waits.settle` is no less than `commit.interval` and 2.3
+        /// seconds, also where the end record came, so let producers key where they can.
         rekey: bool = "false",
         /// `"auto"`: seen from the first byte. `"lines"`: text, with or without a syslog head.
         /// `"json"`: JSON documents.

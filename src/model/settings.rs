@@ -82,6 +82,9 @@ impl Default for Limits {
     }
 }
 
+/// So many times as long as others do records alone settle.
+pub const LONE_SETTLES: i64 = 5;
+
 /// How long an event is waited for, in milliseconds, and whether its end record ends that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
@@ -89,6 +92,8 @@ pub struct Waits {
     pub event_ms: i64,
     /// A whole event without EOE waits this long for companions of its serial.
     pub settle_ms: i64,
+    /// And this long by the arrival clock where none of a system call has come: a shipper may send that in its next batch.
+    pub lone_ms: i64,
     /// A failed logon is told this long after its last record.
     pub logon_ms: i64,
     /// The lines of a host came by several ways, and are not in order: EOE does not say that nothing more comes.
@@ -100,6 +105,7 @@ impl Default for Waits {
         Waits {
             event_ms: 2_000,
             settle_ms: 50,
+            lone_ms: LONE_SETTLES * 50,
             logon_ms: 10_000,
             shuffled: false,
         }

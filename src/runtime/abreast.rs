@@ -9,8 +9,8 @@
 //!    spread them.
 //! 2. No more bytes are held than it was given, beside one batch; beyond it the oldest goes whatever the others have.
 //! 3. A partition that has nothing and may have more is waited for: where records are new until its end is known, as it is
-//!    within seconds, and while a backlog is read, or its leader is away, as long as another one may take to come up. Where
-//!    a leader came back, producers may find it later than we do: then as long again as it was away, up to [`AFTER`].
+//!    within seconds, and while a backlog is read, or its leader is away, as long as another one may take to come up; and
+//!    where a leader came back, until its producers have found it too.
 //!
 //! It refuses to know what a record is.
 
@@ -24,9 +24,6 @@ const LONG: Duration = Duration::from_secs(30);
 /// And while what is held is new. That a partition is at its end is told by the statistics, of each second.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// As long do producers need at most to find a leader that has come up.
-const AFTER: Duration = Duration::from_secs(5);
-
 /// What may come of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
@@ -36,6 +33,8 @@ pub enum Outlook {
     More,
     /// Nobody knows: its leader is away.
     Away,
+    /// Its leader is there again, and its producers may not know yet. That lasts for seconds.
+    Back,
 }
 
 /// Records of one partition.
@@ -44,26 +43,8 @@ struct Queue<R> {
     records: VecDeque<(i64, usize, R)>,
     /// Since when it has nothing.
     dry: Option<Instant>,
-    /// When its leader was away: from when, and until when, as far as is known.
-    away: Option<(Instant, Instant)>,
     /// When it had its turn last.
     turn: u64,
-}
-
-impl<R> Queue<R> {
-    /// Its leader is there again, and its producers may not know yet.
-    fn was_away_lately(&mut self, now: Instant, outlook: Outlook) -> bool {
-        if outlook == Outlook::Away {
-            let from = self.away.map_or(now, |(from, _)| from);
-            self.away = Some((from, now));
-            return false;
-        }
-        self.away = self.away.filter(|(from, until)| {
-            let after = until.saturating_duration_since(*from).min(AFTER);
-            now.saturating_duration_since(*until) < after
-        });
-        self.away.is_some()
-    }
 }
 
 /// The partitions of one topic.
@@ -91,7 +72,6 @@ impl<R> Abreast<R> {
         let queue = Queue {
             records: VecDeque::new(),
             dry: None,
-            away: None,
             turn: 0,
         };
         self.queues.insert(partition, queue);
@@ -115,7 +95,7 @@ impl<R> Abreast<R> {
     /// Takes a record; of a partition that is not read it is nothing.
     pub fn push(&mut self, partition: i32, timestamp: i64, size: usize, record: R) {
         if let Some(queue) = self.queues.get_mut(&partition) {
-            (queue.dry, queue.away) = (None, None);
+            queue.dry = None;
             queue.records.push_back((timestamp, size, record));
             self.bytes += size;
         }
@@ -152,15 +132,14 @@ impl<R> Abreast<R> {
             Outlook::AtEnd => Duration::ZERO,
             Outlook::More if !is_old => SHORT,
             Outlook::More | Outlook::Away => LONG,
+            Outlook::Back => Duration::MAX,
         };
         let dry = self.queues.iter_mut();
         let dry = dry.filter(|(_, queue)| queue.records.is_empty());
         let mut waits = is_ahead;
         for (partition, queue) in dry {
             let since = *queue.dry.get_or_insert(now);
-            let outlook = outlook(*partition);
-            waits |= now.saturating_duration_since(since) < patience(outlook);
-            waits |= queue.was_away_lately(now, outlook);
+            waits |= now.saturating_duration_since(since) < patience(outlook(*partition));
         }
         if waits && self.bytes < self.most {
             return None;
@@ -252,35 +231,13 @@ mod tests {
 
     #[test]
     fn producers_may_find_a_leader_later_than_we_do() {
-        let (begun, mut abreast) = (Instant::now(), Abreast::new(MOST));
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        let seconds = |seconds: u64| begun + Duration::from_secs(seconds);
-        let next = |abreast: &mut Abreast<_>, now, outlook| {
-            abreast.push(0, WALL - 5, 1, "new");
-            let next = abreast.next((now, WALL), false, |_| outlook);
-            let left = abreast
-                .queues
-                .get_mut(&0)
-                .map(|queue| queue.records.clear());
-            abreast.bytes = 0;
-            left.and(next)
-        };
-        for (from, until, after) in [(0, 2, 2), (20, 40, 5)] {
-            assert_eq!(next(&mut abreast, seconds(from), Outlook::Away), None);
-            next(&mut abreast, seconds(until), Outlook::Away);
-            let back = |now| (seconds(until + now), Outlook::AtEnd);
-            let (now, outlook) = back(after - 1);
-            assert_eq!(next(&mut abreast, now, outlook), None, "{from}");
-            let (now, outlook) = back(after);
-            assert_eq!(next(&mut abreast, now, outlook), Some("new"), "{from}");
-            // A producer has found it.
-            abreast.push(1, WALL - 5, 1, "late");
-            assert_eq!(
-                abreast.next((now, WALL), false, |_| Outlook::AtEnd),
-                Some("late")
-            );
-        }
+        abreast.push(0, WALL - 5, 1, "new");
+        let mut next = |outlook| abreast.next((now + LONG * 2, WALL), false, |_| outlook);
+        assert_eq!(next(Outlook::Back), None);
+        assert_eq!(next(Outlook::AtEnd), Some("new"));
     }
 
     #[test]

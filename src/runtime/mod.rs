@@ -2,7 +2,7 @@
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
 //! a record's way: [`worker`] (the loop) with [`handover`] and [`takeup`] (lanes come and go), [`observe`] and [`error`], [`seat`]
-//! (a lane and its bookkeeping), [`clock`], [`eof`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
+//! (a lane and its bookkeeping), [`clock`], [`eof`], [`leader`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane, and [`fencing`], which ends what its owner before left open; where producers do not key, [`rekey`] with [`abreast`] before
 //! all of it, and [`upstream`] beside it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
@@ -25,6 +25,7 @@ mod hearing;
 mod homes;
 mod http;
 mod intel;
+mod leader;
 mod ledger;
 mod live;
 mod observe;

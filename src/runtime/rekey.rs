@@ -219,12 +219,9 @@ impl<P: Port> Worker<P> {
 
     /// What may come of a partition of the input.
     fn outlook(&self, key: Key, wall: i64) -> Outlook {
+        let at_end = self.ends.at_end(key.0, key.1);
         let seat = self.seats.get(&key);
-        match seat.is_some_and(|seat| seat.leader_is_there(wall)) {
-            true if self.ends.at_end(key.0, key.1) => Outlook::AtEnd,
-            true => Outlook::More,
-            false => Outlook::Away,
-        }
+        seat.map_or(Outlook::Away, |seat| seat.outlook(at_end, wall))
     }
 
     async fn write_one(

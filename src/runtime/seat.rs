@@ -8,17 +8,15 @@ use std::time::Duration;
 
 use rdkafka::statistics::Statistics;
 
+use super::abreast::Outlook;
 use super::clock::ArrivalClock;
+use super::leader::Leader;
 use super::offsets::{Position, Start, WrittenOn};
 use super::view::PartitionView;
 use crate::model::alert::Suppressed;
 use crate::model::{Evicted, Kind, Reject, Source};
 use crate::pipeline::lane::{Lane, Stats};
 use crate::telemetry::Metrics;
-
-/// The brokers answer a fetch at least every half second and the statistics come every second, so a
-/// leader that was not heard of for longer is away, or about to be told away.
-const HEARD_WITHIN_MS: i64 = 1_800;
 
 pub struct Seat {
     pub source: Source,
@@ -53,8 +51,7 @@ pub struct Seat {
     /// The end of the partition when it was assigned.
     goal: i64,
     caught_up: bool,
-    /// Wall time at which the leader is known to have been there.
-    heard: i64,
+    leader: Leader,
     lag: Option<i64>,
     counted: Stats,
     gauged: [usize; 4],
@@ -90,7 +87,7 @@ impl Seat {
             start,
             goal: high,
             caught_up: start.read_from.unwrap_or(low) >= high,
-            heard: i64::MIN,
+            leader: Leader::default(),
             lag: None,
             counted: Stats::default(),
             gauged: [0; 4],
@@ -120,7 +117,7 @@ impl Seat {
     pub fn read(&mut self, offset: i64, wall: i64) {
         self.next = Some(offset + 1);
         self.changed = true;
-        self.heard = wall;
+        self.leader.heard(wall);
         self.read_at = wall;
         self.caught_up |= offset + 1 >= self.goal;
     }
@@ -175,7 +172,7 @@ impl Seat {
     /// All of it was read, and just now the leader said so.
     pub fn at_end(&mut self, wall: i64) {
         self.caught_up();
-        self.heard = self.heard.max(wall);
+        self.leader.heard(wall);
     }
 
     pub fn caught_up(&mut self) {
@@ -184,11 +181,21 @@ impl Seat {
 
     /// An error of a connection: until the leader is heard of again it counts as away.
     pub fn unheard(&mut self) {
-        self.heard = i64::MIN;
+        self.leader.lost();
     }
 
     pub fn leader_is_there(&self, wall: i64) -> bool {
-        wall.saturating_sub(self.heard) < HEARD_WITHIN_MS
+        self.leader.is_there(wall)
+    }
+
+    /// What may come of it; `is_at_end`: all that was there has been read.
+    pub fn outlook(&self, is_at_end: bool, wall: i64) -> Outlook {
+        match (self.leader.is_there(wall), is_at_end) {
+            (false, _) => Outlook::Away,
+            (true, _) if self.leader.is_back_lately(wall) => Outlook::Back,
+            (true, true) => Outlook::AtEnd,
+            (true, false) => Outlook::More,
+        }
     }
 
     /// Takes what the statistics say of this partition. Returns whether all of it has been read, where
@@ -204,7 +211,7 @@ impl Seat {
             .values()
             .find(|broker| broker.nodeid == partition.leader);
         if let Some(leader) = leader.filter(|leader| leader.state == "UP") {
-            self.heard = self.heard.max(wall - leader.rxidle / 1000);
+            self.leader.heard(wall - leader.rxidle / 1000);
         }
         // Negative: not known yet.
         let end = partition.hi_offset;

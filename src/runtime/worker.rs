@@ -26,6 +26,7 @@ use super::Shared;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::error::WorkerError;
+use super::leader::HEARD_WITHIN_MS;
 use super::port::{Consumer, Decision, Named, Port};
 use super::rekey::Rekey;
 use super::restore::Reading;
@@ -461,18 +462,25 @@ impl<P: Port> Worker<P> {
 }
 
 /// A document that the re-key stage parted goes on as lines, so the form of what a lane reads cannot be fixed to
-/// documents there. And of lines of one millisecond in several partitions nobody knows the order, and what two workers
-/// write on of one event is there as late as the later commit.
+/// documents there. And of lines of one millisecond in several partitions nobody knows the order, what two workers
+/// write on of one event is there as late as the later commit, and what stands behind a leader that died as late as that is
+/// known.
 fn settings_of_lanes(config: &Config) -> Settings {
     let mut settings = config.lane.clone();
     if config.topics.audit_rekeyed.is_none() {
         return settings;
     }
-    let apart = config.commit.interval + Duration::from_millis(500);
-    let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
-    settings.waits.shuffled = true;
-    settings.waits.settle_ms = settings.waits.settle_ms.max(apart);
-    settings.waits.event_ms = settings.waits.event_ms.max(settings.waits.settle_ms);
+    let apart = i64::try_from(config.commit.interval.as_millis()).unwrap_or(i64::MAX);
+    let apart = apart.saturating_add(500 + HEARD_WITHIN_MS);
+    let waits = &mut settings.waits;
+    waits.shuffled = true;
+    for wait in [
+        &mut waits.settle_ms,
+        &mut waits.lone_ms,
+        &mut waits.event_ms,
+    ] {
+        *wait = apart.max(*wait);
+    }
     if settings.envelope.form == Form::Json {
         settings.envelope.form = Form::Auto;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Check, DAY, SECOND};
 use crate::config::written;
 use crate::model::envelope::{Envelope, Form};
-use crate::model::settings::{Guessing, Limits, Points, Rarity, Verdict, Waits};
+use crate::model::settings::{Guessing, LONE_SETTLES, Limits, Points, Rarity, Verdict, Waits};
 
 impl Check<'_> {
     /// `lanes`: what all of them together may weigh.
@@ -59,9 +59,11 @@ impl Check<'_> {
     pub(super) fn waits(&mut self, written: &written::Waits) -> Waits {
         let tenth = SECOND / 10;
         let event = self.between("waits.event", written.event, tenth..=600 * SECOND);
+        let settle = self.between("waits.settle", written.settle, Duration::ZERO..=event);
         Waits {
             event_ms: millis(event),
-            settle_ms: millis(self.between("waits.settle", written.settle, Duration::ZERO..=event)),
+            settle_ms: millis(settle),
+            lone_ms: LONE_SETTLES * millis(settle),
             logon_ms: millis(self.between("waits.logon", written.logon, tenth..=3600 * SECOND)),
             shuffled: false,
         }

@@ -32,10 +32,6 @@ use super::record_types::RecordType;
 /// pause between neighbours.
 pub const WINDOW_LINES: u64 = 128;
 
-/// Lone records wait longer, by the arrival clock, for a SYSCALL that a shipper may send in its next
-/// batch.
-const LONE_SETTLES: i64 = 5;
-
 /// Stamps of events that went out, to know a line that comes after.
 pub const REMEMBERED: usize = 128;
 
@@ -267,15 +263,15 @@ impl HostBuffer {
     /// `None`: it waits on. `Some(None)`: it is whole. `Some(Some(cut))`: it goes as it is.
     #[inline]
     fn due(&self, event: &Event, now: Timestamp, waits: &Waits) -> Option<Option<Cut>> {
-        let (wait, patience, cut) = match event.readiness {
+        let (by_host, by_arrival, cut) = match event.readiness {
             Readiness::Whole => return Some(None),
-            Readiness::Settling if event.is_lone() => (waits.settle_ms, LONE_SETTLES, None),
-            Readiness::Settling => (waits.settle_ms, 1, None),
-            Readiness::Open => (waits.event_ms, 1, Some(Cut::TimedOut)),
+            Readiness::Settling if event.is_lone() => (waits.settle_ms, waits.lone_ms, None),
+            Readiness::Settling => (waits.settle_ms, waits.settle_ms, None),
+            Readiness::Open => (waits.event_ms, waits.event_ms, Some(Cut::TimedOut)),
         };
         let moved_on = self.lines - event.last_line >= WINDOW_LINES;
-        let by_host = moved_on && self.newest.since(event.stamp.time) >= wait;
-        let over = by_host || now.since(event.arrived) >= wait * patience;
+        let moved_on = moved_on && self.newest.since(event.stamp.time) >= by_host;
+        let over = moved_on || now.since(event.arrived) >= by_arrival;
         over.then_some(cut)
     }
 

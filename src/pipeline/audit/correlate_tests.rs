@@ -9,6 +9,7 @@ use proptest::prelude::*;
 const WAITS: Waits = Waits {
     event_ms: 2000,
     settle_ms: 50,
+    lone_ms: 250,
     logon_ms: 10_000,
     shuffled: false,
 };
