@@ -39,7 +39,7 @@ pub fn run(broker: &Broker, lines: usize) {
             let used = seconds_of_processor(&daemon);
             sleep(IDLE);
             let idle = seconds_of_processor(&daemon) - used;
-            let metric = |name: &str| daemon.metric(&format!("trailhound_{name}")).unwrap_or(0.0);
+            let metric = |name: &str| daemon.counted(name);
             println!(
                 "{partitions:2} partitions, {workers} workers: {used:5.2} CPU seconds for {} lines, {rate:7.0} lines/s, resident {:3.0} MiB; \
                  idle {:4.1} % of a CPU; \

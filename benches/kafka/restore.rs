@@ -38,7 +38,7 @@ pub fn run(broker: &Broker) {
     let daemon = start("first");
     let lines = (HOSTS * (2 * SESSIONS_OF_HOST + OPEN_OF_HOST)) as f64;
     wait(&daemon, "input_lines_total", lines);
-    let open = metric(&daemon, "open_events").unwrap_or(0.0);
+    let open = daemon.counted("open_events");
     assert!(open >= 10_000.0, "{open} open events");
     daemon.stop_well();
     let records = clients::count(&place.servers, &format!("{}.state", place.prefix));
@@ -52,11 +52,11 @@ pub fn run(broker: &Broker) {
         let daemon = start(&format!("again{round}"));
         wait(&daemon, "input_records_total", 1.0);
         let first = began.elapsed().as_secs_f64();
-        let read = metric(&daemon, "restore_seconds_sum").unwrap_or(0.0);
-        let restored = metric(&daemon, "restored_records_total").unwrap_or(0.0);
+        let read = daemon.counted("restore_seconds_sum");
+        let restored = daemon.counted("restored_records_total");
         // Told twice a second.
         wait(&daemon, "open_events", 10_000.0);
-        let open = metric(&daemon, "open_events").unwrap_or(0.0);
+        let open = daemon.counted("open_events");
         println!(
             "restore: first record {first:.2} s after the start of the process; of these {read:.2} s read {restored} records \
              of state (about {records} in the topic); {open} events open, resident {:.0} MiB",
@@ -66,12 +66,8 @@ pub fn run(broker: &Broker) {
     }
 }
 
-fn metric(daemon: &Daemon, name: &str) -> Option<f64> {
-    daemon.metric(&format!("trailhound_{name}"))
-}
-
 fn wait(daemon: &Daemon, name: &str, goal: f64) {
-    while metric(daemon, name).is_none_or(|now| now < goal) {
+    while daemon.counted(name) < goal {
         sleep(Duration::from_millis(10));
     }
 }

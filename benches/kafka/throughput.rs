@@ -70,7 +70,7 @@ fn bundled(events: usize) -> String {
 
 /// What went out for a line, and how long it took to commit it.
 fn tell_commits(daemon: &Daemon, lines: usize) {
-    let metric = |name: &str| daemon.metric(&format!("trailhound_{name}")).unwrap_or(0.0);
+    let metric = |name: &str| daemon.counted(name);
     let commits = metric("commit_seconds_count");
     println!(
         "   {commits} commits of {:.0} ms, {:.0} times a full queue; for a line {:.3} records to the brokers, {:.3} of them and \

@@ -19,6 +19,7 @@ pub mod indicator;
 pub mod input;
 pub mod logon;
 pub mod output;
+pub mod path;
 pub mod process;
 pub mod reject;
 pub mod ring;

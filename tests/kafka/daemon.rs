@@ -243,6 +243,11 @@ impl Daemon {
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         line.parse().ok()
     }
+
+    /// One of its own, by its name without `trailhound_`; 0 where it is not told.
+    pub fn counted(&self, name: &str) -> f64 {
+        self.metric(&format!("trailhound_{name}")).unwrap_or(0.0)
+    }
 }
 
 impl Drop for Daemon {

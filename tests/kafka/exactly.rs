@@ -113,9 +113,7 @@ fn first_difference(counts: &BTreeMap<&str, i32>) -> String {
 }
 
 fn aborted(daemon: &Daemon) -> f64 {
-    daemon
-        .metric("trailhound_aborted_transactions_total")
-        .unwrap_or(0.0)
+    daemon.counted("aborted_transactions_total")
 }
 
 pub fn undisturbed(broker: &mut Broker) {
@@ -142,7 +140,7 @@ pub fn undisturbed(broker: &mut Broker) {
 
     let daemon = place.start("a", "");
     compare(&place, &expected);
-    let metric = |name: &str| daemon.metric(&format!("trailhound_{name}")).unwrap_or(0.0);
+    let metric = |name: &str| daemon.counted(name);
     println!(
         "  {} commits of {:.0} ms on average; {:.1} bytes of state a line in {:.3} records",
         metric("commits_total"),

@@ -6,6 +6,7 @@ use crate::model::alert::{AttackTag, Finding, Rule, Step, Suppressed, attack_tag
 use crate::model::audit::{AuditRecord, ROW, USUAL};
 use crate::model::eight;
 use crate::model::gap::Gap;
+pub use crate::model::path::file_name;
 use crate::model::process::Completeness;
 use crate::model::session::Origin;
 use crate::model::{EventUid, Stamp, Within};
@@ -22,17 +23,6 @@ pub fn write_stamp(out: &mut Vec<u8>, stamp: Stamp) {
     out.extend_from_slice(&millis[5..]);
     out.push(b':');
     digits(out, stamp.serial);
-}
-
-/// The last part of a path; a deleted file keeps its mark.
-pub fn file_name(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
-    match memchr::memrchr(b'/', &path[..end]) {
-        Some(at) => &path[at + 1..end],
-        None if end > 0 => &path[..end],
-        // The root, or nothing.
-        None => path,
-    }
 }
 
 /// Whether bytes are lost where these are written as text.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::model::activity::{AccountAction, Activity};
 use crate::model::alert::{Behaviour, Evidence, Rule, RuleInfo, Suppressed};
 use crate::model::audit::AuditEvent;
+use crate::model::path::file_name;
 use crate::model::settings::Points;
 use crate::model::{Alert, Hit, Logon, Process, Settings, Severity};
 use crate::pipeline::detect::verdict::{Origin, Seen, Weight};
@@ -57,16 +58,12 @@ fn is_outside(ip: Option<IpAddr>, settings: &Settings) -> bool {
     })
 }
 
-fn name_of(path: &[u8]) -> Option<&[u8]> {
-    path.rsplit(|byte| *byte == b'/').next()
-}
-
 /// Whether a program, or the script that an interpreter runs, is one of those that change hosts all day.
 fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> {
     let exe = exe?;
     let known = |path: &[u8]| {
         let is_trusted = TRUSTED.iter().any(|folder| path.starts_with(folder));
-        let name = name_of(path).filter(|_| is_trusted)?;
+        let name = is_trusted.then(|| file_name(path))?;
         let has = |names: &[&str]| names.iter().any(|one| one.as_bytes() == name);
         match () {
             () if has(&PACKAGES) => Some(Suppressed::Packages),
@@ -75,7 +72,7 @@ fn routine_of(exe: Option<&[u8]>, command: Option<&[u8]>) -> Option<Suppressed> 
         }
     };
     // Any other program may be given such a path as an argument.
-    let mut name = name_of(exe)?;
+    let mut name = file_name(exe);
     while let [rest @ .., b'0'..=b'9' | b'.'] = name {
         name = rest;
     }

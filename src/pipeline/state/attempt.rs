@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Method, Principal};
+use crate::model::path::file_name;
 use crate::model::session::Session;
 use crate::model::weight::{block, list, some, tree};
 use crate::model::{EventUid, Logon, Stamp, Timestamp, Weigh};
@@ -347,10 +348,7 @@ fn success_uid(host: &str, stamp: Stamp) -> EventUid {
 
 /// The program's name; the parts that sshd was cut into since OpenSSH 9.8 are sshd.
 pub fn service_of(exe: Option<&[u8]>) -> Cow<'_, str> {
-    let name = exe
-        .and_then(|exe| exe.rsplit(|&b| b == b'/').next())
-        .unwrap_or_default();
-    match name {
+    match exe.map(file_name).unwrap_or_default() {
         b"sshd-session" | b"sshd-auth" => "sshd".into(),
         name => String::from_utf8_lossy(&name[..name.len().min(MOST_TEXT)]),
     }

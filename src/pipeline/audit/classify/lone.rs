@@ -14,6 +14,7 @@ use crate::model::activity::{
     LogAction, ModuleAction, ModuleActivity, NetworkAction, NetworkActivity, ProcessAction,
     ProcessActivity, Target, Weakened,
 };
+use crate::model::path::file_name;
 use crate::model::process::Account;
 
 use super::super::fields::Raw;
@@ -320,6 +321,8 @@ fn has(text: &[u8], part: &[u8]) -> bool {
 }
 
 fn runs_jobs(exe: &[u8]) -> bool {
-    let name = exe.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    matches!(name, b"cron" | b"crond" | b"atd" | b"anacron" | b"fcron")
+    matches!(
+        file_name(exe),
+        b"cron" | b"crond" | b"atd" | b"anacron" | b"fcron"
+    )
 }
