@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::model::alert::Suppressed;
 use crate::model::{Evicted, Input, Kind, Outputs, Reject, Settings, Source, Timestamp};
 use crate::pipeline::audit::line::{self, Record};
+use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::detect::RuleSet;
 use crate::pipeline::envelope::{Line, Opener};
 use crate::pipeline::flow::FlowReader;
@@ -400,6 +401,8 @@ impl State {
             late: pushed == Pushed::Late,
         });
         match pushed {
+            // It says that its event is over, and nothing else.
+            Pushed::Late if record.kind == RecordType::EOE => {}
             Pushed::Late => self.refuse(Reject::Late, line.raw, input, call),
             Pushed::Waits => {}
             Pushed::Ripe => {

@@ -12,8 +12,10 @@ pub const HEARD_WITHIN_MS: i64 = 1_800;
 const FOUND_WITHIN_MS: i64 = 5_000;
 
 /// Times are the wall's, in milliseconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Leader {
+    /// Since when it is listened to.
+    since: i64,
     heard: Option<i64>,
     /// A connection failed since it was heard of.
     lost: bool,
@@ -22,9 +24,18 @@ pub struct Leader {
 }
 
 impl Leader {
+    pub fn new(since: i64) -> Leader {
+        Leader {
+            since,
+            heard: None,
+            lost: false,
+            silence: None,
+        }
+    }
+
     /// It was there at this time.
     pub fn heard(&mut self, at: i64) {
-        let before = self.heard.unwrap_or(at);
+        let before = self.heard.unwrap_or(self.since);
         if self.lost || at.saturating_sub(before) >= HEARD_WITHIN_MS {
             self.silence = Some((before, at));
         }
@@ -57,7 +68,7 @@ mod tests {
 
     #[test]
     fn who_was_not_heard_of_for_a_while_is_away() {
-        let mut leader = Leader::default();
+        let mut leader = Leader::new(900);
         assert!(!leader.is_there(1_000) && !leader.is_back_lately(1_000));
         leader.heard(1_000);
         assert!(leader.is_there(2_799) && !leader.is_there(2_800));
@@ -73,7 +84,7 @@ mod tests {
     #[test]
     fn its_producers_are_given_as_long_as_it_may_have_been_away() {
         for (silent, given) in [(1_799, 0), (3_000, 3_000), (14_000, 5_000)] {
-            let mut leader = Leader::default();
+            let mut leader = Leader::new(900);
             leader.heard(1_000);
             let back = 1_000 + silent;
             leader.heard(back);
@@ -82,12 +93,16 @@ mod tests {
             leader.heard(back + 1);
             assert!(given == 0 || leader.is_back_lately(back + given - 1));
             assert!(!leader.is_back_lately(back + given), "{silent}");
+            // Also where it was away from the beginning.
+            let mut leader = Leader::new(1_000);
+            leader.heard(back);
+            assert!(given == 0 || leader.is_back_lately(back + given - 1));
         }
     }
 
     #[test]
     fn a_connection_that_failed_may_have_been_its_own() {
-        let mut leader = Leader::default();
+        let mut leader = Leader::new(900);
         leader.heard(1_000);
         leader.lost();
         leader.heard(1_400);

@@ -63,6 +63,7 @@ impl Seat {
         mut lane: Lane,
         start: Start,
         (low, high): (i64, i64),
+        wall: i64,
     ) -> Seat {
         if let Some(offset) = start.told_before {
             lane.told_before(offset);
@@ -87,7 +88,7 @@ impl Seat {
             start,
             goal: high,
             caught_up: start.read_from.unwrap_or(low) >= high,
-            leader: Leader::default(),
+            leader: Leader::new(wall),
             lag: None,
             counted: Stats::default(),
             gauged: [0; 4],
@@ -184,10 +185,6 @@ impl Seat {
         self.leader.lost();
     }
 
-    pub fn leader_is_there(&self, wall: i64) -> bool {
-        self.leader.is_there(wall)
-    }
-
     /// What may come of it; `is_at_end`: all that was there has been read.
     pub fn outlook(&self, is_at_end: bool, wall: i64) -> Outlook {
         match (self.leader.is_there(wall), is_at_end) {
@@ -211,7 +208,9 @@ impl Seat {
             .values()
             .find(|broker| broker.nodeid == partition.leader);
         if let Some(leader) = leader.filter(|leader| leader.state == "UP") {
-            self.leader.heard(wall - leader.rxidle / 1000);
+            // Who is busy reads them late; they say when they were made, in whole seconds.
+            let made = wall.min((stats.time + 1) * 1000);
+            self.leader.heard(made - leader.rxidle / 1000);
         }
         // Negative: not known yet.
         let end = partition.hi_offset;

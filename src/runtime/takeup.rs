@@ -226,7 +226,8 @@ impl<P: Port> Worker<P> {
         let (source, topic) = self.topics[found.key.0].clone();
         tracing::info!(worker = self.id, %topic, partition = found.key.1,
             from = start.read_from, told_before = start.told_before, "partition assigned");
-        let seat = Seat::new((source, topic, found.key.1), lane, start, found.watermarks);
+        let (of, wall) = ((source, topic, found.key.1), self.port.wall_ms());
+        let seat = Seat::new(of, lane, start, found.watermarks, wall);
         (found.key, seat, start.read_from)
     }
 

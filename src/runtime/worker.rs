@@ -23,6 +23,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 
 use super::Shared;
+use super::abreast::Outlook;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::error::WorkerError;
@@ -431,8 +432,10 @@ impl<P: Port> Worker<P> {
             let Some(seat) = self.seats.get_mut(&key) else {
                 continue;
             };
-            let is_at_end = self.ends.at_end(key.0, key.1) && seat.leader_is_there(wall);
-            if !is_at_end || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(wall, grace))) {
+            let outlook = seat.outlook(self.ends.at_end(key.0, key.1), wall);
+            if outlook != Outlook::AtEnd
+                || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(wall, grace)))
+            {
                 seat.clock.stall();
                 continue;
             }

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{OwnedMessage, Timestamp};
-use rdkafka::statistics::{Broker, Partition, Statistics, Topic};
+use rdkafka::statistics::{Broker, Partition, Statistics};
 use trailhound::runtime::port::{Decision, Isolation, Named, ReadFrom, ToCommit};
 
 use crate::brokers::Brokers;
 use crate::group::{Heard, Membership};
+use crate::port::BEGIN;
 
 /// Milliseconds between two reports.
 const STATISTICS: i64 = 1_000;
@@ -294,7 +295,10 @@ impl Brokers {
             return None;
         }
         client.reported = self.now;
-        let mut statistics = Statistics::default();
+        let mut statistics = Statistics {
+            time: (BEGIN + self.now) / 1000,
+            ..Statistics::default()
+        };
         let broker = Broker {
             nodeid: 1,
             state: "UP".to_owned(),
@@ -312,7 +316,7 @@ impl Brokers {
                 ..Partition::default()
             };
             let of = statistics.topics.entry(topic.clone());
-            let of = of.or_insert_with(Topic::default);
+            let of = of.or_default();
             of.partitions.insert(*number, partition);
         }
         Some(statistics)

@@ -155,6 +155,27 @@ fn what_is_no_line_is_a_dead_letter_as_it_came() {
     assert_eq!(lane.stats().rejects[Reject::NotAudit.index()], 1);
 }
 
+/// A broker died between two batches of a shipper, and the second had nothing but ends.
+#[test]
+fn an_end_that_comes_after_its_event_went_out_is_no_dead_letter_and_any_other_record_is() {
+    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut lane = Lane::new(settings());
+    let lines = program_start("web01", 7);
+    let step = |lane: &mut Lane, out: &mut Outputs, line: usize, now| {
+        let input = input(lines[line].as_bytes(), line as i64);
+        lane.step(Timestamp(now), input, &intel, out);
+    };
+    (0..5).for_each(|line| step(&mut lane, &mut out, line, 0));
+    lane.tick(Timestamp(60), &intel, &mut out);
+    assert_eq!(lane.open_events(), 0);
+    step(&mut lane, &mut out, 5, 70);
+    assert!(out.iter().all(|o| matches!(o.kind, OutputKind::Event(_))));
+    step(&mut lane, &mut out, 4, 70);
+    let last = out.iter().last().map(|o| (o.kind, o.offset));
+    assert_eq!(last, Some((OutputKind::DeadLetter(Reject::Late), 4)));
+    assert_eq!(lane.stats().rejects[Reject::Late.index()], 1);
+}
+
 #[test]
 fn a_document_with_many_bad_lines_is_one_dead_letter() {
     let (intel, mut out) = (IntelSet::default(), Outputs::new());
