@@ -98,12 +98,18 @@ impl<T: Clone, const MOST: usize> Ring<T, MOST> {
         (0..Self::SLOTS as u8).filter(move |slot| slots & 1 << slot != 0)
     }
 
-    /// A ring out of its pages, in any order; `None` where one is missing.
-    pub fn of_pages(pushed: u64, pages: Vec<Page<T>>) -> Option<Ring<T, MOST>> {
+    /// A ring out of its pages, each with its slot, in any order; `None` where one is missing, or is another slot's.
+    pub fn of_pages(pushed: u64, pages: Vec<(u8, Page<T>)>) -> Option<Ring<T, MOST>> {
         let many = pushed.min(MOST as u64);
-        let slot = |page: &Page<T>| page.first / PAGE % Self::SLOTS;
-        let slots = pages.iter().fold(0, |slots, page| slots | 1 << slot(page));
-        let numbered = |page: Page<T>| (page.first..).zip(page.items);
+        let is_own = |(slot, page): &(u8, Page<T>)| {
+            let fits = page.first % PAGE + page.items.len() as u64 <= PAGE;
+            fits && page.first < pushed && page.first / PAGE % Self::SLOTS == u64::from(*slot)
+        };
+        if pushed > 1 << 62 || !pages.iter().all(is_own) {
+            return None;
+        }
+        let slots = pages.iter().fold(0, |slots, (slot, _)| slots | 1 << slot);
+        let numbered = |(_, page): (u8, Page<T>)| (page.first..).zip(page.items);
         let mut all: Vec<(u64, T)> = pages.into_iter().flat_map(numbered).collect();
         all.retain(|(number, _)| (pushed - many..pushed).contains(number));
         all.sort_by_key(|(number, _)| *number);
@@ -146,7 +152,7 @@ mod tests {
                 proptest::prop_assert_eq!(
                     slots.keys().copied().collect::<Vec<_>>(), ring.told().collect::<Vec<_>>());
                 proptest::prop_assert!(slots.len() <= 4);
-                let pages = slots.values().rev().cloned().collect();
+                let pages = slots.clone().into_iter().rev().collect();
                 proptest::prop_assert_eq!(Ring::of_pages(ring.pushed(), pages), Some(ring.clone()));
             }
         }
@@ -165,6 +171,6 @@ mod tests {
             items: (32..41).collect(),
         };
         assert_eq!(told, [(2, page.clone())]);
-        assert_eq!(Ring::<u8, 32>::of_pages(41, vec![page]), None);
+        assert_eq!(Ring::<u8, 32>::of_pages(41, vec![(2, page)]), None);
     }
 }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 10] = [
+const TARGETS: [(&str, Check); 11] = [
     ("envelope", checks::envelope::check),
     ("line", checks::line::check),
     ("values", checks::values::check),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Check); 10] = [
     ("indicators", checks::indicators::check),
     ("config", checks::config::check),
     ("lane", checks::lane::check),
+    ("saved", checks::saved::check),
 ];
 
 #[test]
@@ -126,4 +127,5 @@ holds_for_changed_seeds! {
     indicators: 128,
     config: 128,
     lane: 24,
+    saved: 256,
 }

@@ -42,6 +42,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "indicators" => texts(&INDICATORS),
         "config" => configurations(),
         "lane" => lanes(),
+        "saved" => changes(),
         _ => Vec::new(),
     }
 }
@@ -169,4 +170,10 @@ fn lanes() -> Vec<Vec<u8>> {
         ends.collect()
     }));
     all
+}
+
+/// Changes of `checks/saved.rs`: none, and one of each sort in the first records.
+fn changes() -> Vec<Vec<u8>> {
+    let sorts = (0..5).flat_map(|what| (0..32).map(move |which| vec![what, which, 0, 3, 5, 0xff]));
+    std::iter::once(Vec::new()).chain(sorts).collect()
 }

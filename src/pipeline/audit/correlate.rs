@@ -348,7 +348,7 @@ impl HostBuffer {
     pub fn restore(
         core: BufferCore,
         mut events: Vec<Event>,
-        released: Vec<Page<Stamp>>,
+        released: Vec<(u8, Page<Stamp>)>,
     ) -> Result<HostBuffer, &'static str> {
         if events.iter().any(|event| event.last_line > core.lines) {
             return Err("the lines of an event");

@@ -239,7 +239,7 @@ fn it_goes_on_from_its_saved_form_at_every_line() {
                     .released
                     .changes(|slot, page| drop(pages.insert(slot, page)));
                 assert!(buffer.told().eq(events.keys().copied()));
-                let (events, pages) = (events.values().rev(), pages.values().cloned());
+                let (events, pages) = (events.values().rev(), pages.clone().into_iter());
                 buffer =
                     HostBuffer::restore(buffer.core(), events.cloned().collect(), pages.collect())
                         .expect("all pages");

@@ -10,6 +10,7 @@
 //! record of another version is refused: reading it as if it were of this one would be a guess.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -33,6 +34,9 @@ use super::keyed::{self, HostCore, HostName, Key, StampPage};
 
 /// Of this release.
 pub const VERSION: u8 = 3;
+
+/// No key is longer, with the number of a part.
+const MOST_KEY: usize = 64;
 
 /// Longer values are cut: a record of Kafka is bounded, and an event need not be.
 const PART: usize = 256 << 10;
@@ -234,8 +238,16 @@ impl Lane {
         let hosts: Result<Vec<Host>, RestoreError> = hosts
             .map(|(number, pieces)| pieces.join(number, &settings))
             .collect();
+        let hosts = hosts?;
+        let is_older = |host: &&Host| host.number >= core.next_number || host.seen > core.lines;
+        if let Some(host) = hosts.iter().find(is_older) {
+            return Err(damaged(format!(
+                "a lane older than its host {}",
+                host.number
+            )));
+        }
         let known: &mut Hosts = &mut lane.state.hosts;
-        known.restore(hosts?);
+        known.restore(hosts);
         known.lines = core.lines;
         known.next_age = core.next_age;
         known.next_number = core.next_number;
@@ -275,9 +287,9 @@ struct Pieces {
     core: Option<HostCore<Serials>>,
     name: Option<HostName<Box<[u8]>>>,
     events: Vec<Event>,
-    released: Vec<Page<Stamp>>,
+    released: Vec<(u8, Page<Stamp>)>,
     holes: Vec<Hole>,
-    ended: Vec<Page<Ended>>,
+    ended: Vec<(u8, Page<Ended>)>,
     processes: Vec<(u32, Vec<Placed<u32, Process>>)>,
     patterns: Vec<(u32, Vec<Placed<u64, i32>>)>,
 }
@@ -289,10 +301,25 @@ impl Pieces {
             Key::Lane | Key::FlowHeader | Key::Carrier(_) => {}
             Key::Host(_) => self.core = Some(decode(key, value)?),
             Key::HostName(_) => self.name = Some(decode(key, value)?),
-            Key::Event(..) => self.events.push(decode(key, value)?),
-            Key::Released(..) => self.released.push(decode::<StampPage>(key, value)?.into()),
-            Key::Hole(..) => self.holes.push(decode(key, value)?),
-            Key::Ended(..) => self.ended.push(decode(key, value)?),
+            Key::Event(_, stamp) => {
+                let event: Event = decode(key, value)?;
+                if event.stamp != stamp {
+                    return Err(another(key));
+                }
+                self.events.push(event);
+            }
+            Key::Released(_, slot) => {
+                let page: StampPage = decode(key, value)?;
+                self.released.push((slot, page.into()));
+            }
+            Key::Hole(_, from) => {
+                let hole: Hole = decode(key, value)?;
+                if hole.first() != from {
+                    return Err(another(key));
+                }
+                self.holes.push(hole);
+            }
+            Key::Ended(_, slot) => self.ended.push((slot, decode(key, value)?)),
             Key::Attempt(_, pid) => host.logons.attempts.restore(pid, decode(key, value)?),
             Key::Session(_, pid) => host.logons.sessions.restore(pid, decode(key, value)?),
             Key::UserName(_, id) => host.names.by_id.restore(id, decode(key, value)?),
@@ -327,7 +354,8 @@ impl Pieces {
         host.buffer =
             HostBuffer::restore(core.buffer, self.events, self.released).map_err(lacks)?;
         host.serials = core.serials;
-        host.serials.restore(self.holes);
+        let holes = host.serials.restore(self.holes);
+        holes.ok_or_else(|| lacks("the serials of a hole"))?;
         host.logons.ended = crate::model::Ring::of_pages(core.ended, self.ended)
             .ok_or_else(|| lacks("a page of ends"))?;
         host.logons.restored(settings.waits.logon_ms);
@@ -392,15 +420,16 @@ impl Joined {
                 joined.cut.insert(key.bytes(), count);
             }
         }
-        // Parts behind the last may be left of a longer value; those of no value at all are not.
-        match rests
-            .keys()
-            .find(|(key, _)| !joined.values.contains_key(key))
-        {
-            Some((key, _)) => Err(lacks_a_part(key)),
+        match rests.keys().next() {
+            Some((key, number)) => Err(damaged(format!("{key:?} has no part {number}"))),
             None => Ok(joined),
         }
     }
+}
+
+/// What stands under this key is not what it names.
+fn another(key: &Key) -> RestoreError {
+    damaged(format!("{key:?} is another's"))
 }
 
 fn lacks_a_part(key: &Key) -> RestoreError {
@@ -408,17 +437,30 @@ fn lacks_a_part(key: &Key) -> RestoreError {
 }
 
 fn split_key(bytes: &[u8]) -> Result<(Key, u32), RestoreError> {
-    let unread = |error| damaged(format!("the key {bytes:02x?}: {error}"));
-    let (key, rest) = postcard::take_from_bytes::<Key>(bytes).map_err(unread)?;
-    if rest.is_empty() {
-        return Ok((key, 0));
+    let wrong = |why: &dyn fmt::Display| damaged(format!("the key {bytes:02x?}: {why}"));
+    let (key, rest) = postcard::take_from_bytes::<Key>(bytes).map_err(|error| wrong(&error))?;
+    let part = match rest {
+        [] => None,
+        rest => Some(postcard::from_bytes::<u32>(rest).map_err(|error| wrong(&error))?),
+    };
+    // The same key written otherwise would stand beside it for ever.
+    let mut room = [0; MOST_KEY];
+    let written = match part {
+        None => postcard::to_slice(&key, &mut room),
+        Some(part) => postcard::to_slice(&(key, part), &mut room),
+    };
+    match written.is_ok_and(|written| *written == *bytes) && part != Some(0) {
+        true => Ok((key, part.unwrap_or(0))),
+        false => Err(wrong(&"not as it is written")),
     }
-    let number = postcard::from_bytes::<u32>(rest).map_err(unread)?;
-    Ok((key, number))
 }
 
 fn decode<V: DeserializeOwned>(key: &Key, value: &[u8]) -> Result<V, RestoreError> {
-    postcard::from_bytes(value).map_err(|error| unread(key, error))
+    let (value, rest) = postcard::take_from_bytes(value).map_err(|error| unread(key, error))?;
+    match rest {
+        [] => Ok(value),
+        _ => Err(damaged(format!("{key:?}: {} bytes too many", rest.len()))),
+    }
 }
 
 fn unread(key: &Key, error: postcard::Error) -> RestoreError {

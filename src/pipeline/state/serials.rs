@@ -41,6 +41,9 @@ const LOST_TRACK: u32 = 1_024;
 /// By the arrival clock a hole waits this many times as long as an event.
 const PATIENCE: i64 = 5;
 
+/// No counter comes so far.
+const MOST_POSITION: u64 = 1 << 62;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hole {
     /// Positions, as [`Serials::newest`].
@@ -51,6 +54,13 @@ pub struct Hole {
     arrived: Timestamp,
     after: Timestamp,
     before: Timestamp,
+}
+
+impl Hole {
+    /// Its first position.
+    pub fn first(&self) -> u64 {
+        self.from
+    }
 }
 
 /// The serials of one host.
@@ -139,11 +149,19 @@ impl Serials {
         self.told.iter().map(|hole| hole.from)
     }
 
-    /// Puts the saved holes back, in any order.
-    pub fn restore(&mut self, mut holes: Vec<Hole>) {
+    /// Puts the saved holes back, in any order; `None` where one is of other serials than these.
+    pub fn restore(&mut self, mut holes: Vec<Hole>) -> Option<()> {
         holes.sort_by_key(|hole| hole.from);
+        let ends = holes.iter().skip(1).map(|next| next.from);
+        let ends = ends.chain([self.newest]);
+        let is_sound = self.newest <= MOST_POSITION && self.events <= MOST_POSITION;
+        let mut apart = holes.iter().zip(ends);
+        if !is_sound || !apart.all(|(hole, end)| hole.from <= hole.to && hole.to < end) {
+            return None;
+        }
         self.holes = holes.into();
         self.told.clone_from(&self.holes);
+        Some(())
     }
 
     /// Whether an event of this stamp is of a later boot than those before.
@@ -231,7 +249,7 @@ impl Serials {
         let hole = self.holes.iter().rposition(|hole| hole.from <= at);
         match hole.filter(|&hole| at <= self.holes[hole].to) {
             Some(hole) => {
-                self.came_late(self.events - self.holes[hole].seen);
+                self.came_late(self.events.saturating_sub(self.holes[hole].seen));
                 self.part(hole, at);
             }
             None => {

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod indicators;
 pub mod lane;
 pub mod line;
+pub mod saved;
 pub mod values;
 
 /// Takes choices out of the fuzzer's bytes; zeroes when they are used up.

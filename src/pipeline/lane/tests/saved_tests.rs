@@ -308,6 +308,54 @@ fn an_event_that_is_newer_than_its_host_is_refused() {
     );
 }
 
+/// Found by the fuzzer: each was taken, and what was written after it could not be read again.
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    let mut told = Told::new();
+    let lines = [program_start("web01", 1), program_start("web01", 5)].concat();
+    told.after(&lines);
+    told.after(&program_start("web02", 1)[..2]);
+    let pairs = &told.saved.pairs;
+    let of = |is_it: fn(&Key) -> bool| {
+        let all = pairs
+            .keys()
+            .map(|bytes| (bytes, postcard::take_from_bytes(bytes)));
+        let mut all = all.filter(|(_, key)| key.as_ref().is_ok_and(|(key, _)| is_it(key)));
+        all.next().expect("such a key").0.clone()
+    };
+    let lane = Key::Lane.bytes();
+    let event = of(|key| matches!(key, Key::Event(..)));
+    let hole = of(|key| matches!(key, Key::Hole(..)));
+    let page = of(|key| matches!(key, Key::Released(..)));
+    let moved = |from: &[u8], to: Vec<u8>| (to, pairs[from].clone());
+    let last = |key: &[u8], byte| [&key[..key.len() - 1], &[byte]].concat();
+    let longer = |key: &[u8]| (key.to_vec(), [&pairs[key][..], b"\0"].concat());
+    let empty = postcard::to_extend(
+        &(Bookmark::default(), 0u64, 0u64, 0u64, None::<i64>),
+        vec![VERSION, 0],
+    );
+    for (what, (key, value)) in [
+        ("the event of another stamp", moved(&event, last(&event, 3))),
+        ("a hole at another place", moved(&hole, last(&hole, 0))),
+        ("a page in another slot", moved(&page, last(&page, 5))),
+        ("a key written otherwise", moved(&lane, vec![0x80, 0])),
+        ("part 0", moved(&lane, vec![0, 0])),
+        (
+            "a part behind the last",
+            moved(&event, [&event[..], &[3]].concat()),
+        ),
+        ("more than the value", longer(&lane)),
+        ("a lane that knows no host", (lane.clone(), empty.unwrap())),
+    ] {
+        let mut saved = Saved::default();
+        saved.pairs = told.saved.pairs.clone();
+        assert!(saved.lane(settings()).is_ok());
+        saved.pairs.insert(key, value);
+        let refused = saved.lane(settings()).err();
+        assert!(matches!(refused, Some(RestoreError::Damaged(_))), "{what}");
+    }
+}
+
 proptest::proptest! {
     /// What comes back from outside may be anything.
     #[test]
