@@ -38,6 +38,9 @@ const LEAST_END: u32 = 1 << 15;
 /// More than [`ALL_OLD`] starts can give, as long as they are of one mind about the turn or two.
 const MOST_PLACES: usize = 40;
 
+/// No host comes so far.
+const MOST: u64 = 1 << 62;
+
 /// Turn and number, as one that rises.
 pub fn position(turn: u32, pid: u32) -> u64 {
     u64::from(turn) << 32 | u64::from(pid)
@@ -76,7 +79,7 @@ struct Place {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Saved", from = "Saved")]
+#[serde(into = "Saved", try_from = "Saved")]
 pub struct Cursor {
     places: Vec<Place>,
     /// It has come so far whichever is right.
@@ -111,8 +114,10 @@ impl From<Cursor> for Saved {
     }
 }
 
-impl From<Saved> for Cursor {
-    fn from(saved: Saved) -> Cursor {
+impl TryFrom<Saved> for Cursor {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<Cursor, &'static str> {
         let mut at = saved.least;
         let place = |&(step, old): &(i64, u8)| {
             at = at.wrapping_add_signed(step);
@@ -124,8 +129,12 @@ impl From<Saved> for Cursor {
             starts: saved.starts,
             ..Cursor::default()
         };
+        let is_sound = |place: &Place| place.old < ALL_OLD && place.at < MOST;
+        if cursor.least >= MOST || !cursor.places.iter().all(is_sound) {
+            return Err("places where no process id can be");
+        }
         cursor.look();
-        cursor
+        Ok(cursor)
     }
 }
 
@@ -314,6 +323,17 @@ fn add(places: &mut Vec<Place>, new: Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The fuzzer's: the next start had added to 255.
+    #[test]
+    fn saved_places_where_no_host_can_be_are_refused() {
+        let read = |least: u64, step: i64, old: u8| {
+            let saved = postcard::to_allocvec(&(least, 2u8, vec![(step, old)])).unwrap();
+            postcard::from_bytes::<Cursor>(&saved).is_ok()
+        };
+        assert!(read(7, 1, ALL_OLD - 1));
+        assert!(!read(7, 1, u8::MAX) && !read(u64::MAX, 0, 0) && !read(7, -9, 0));
+    }
 
     /// A host that is known to be at this number.
     fn at(pid: u32) -> Cursor {
