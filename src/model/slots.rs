@@ -123,7 +123,7 @@ impl<K: MapKey, V: Serialize + Default> Slots<K, V> {
         there.map(|(at, (key, value))| Placed(at, *key, value))
     }
 
-    /// `None` where the key is there already.
+    /// `None` where the key is there already, or another at this place.
     fn put(&mut self, place: usize, key: K, value: V) -> Option<()>
     where
         K: Default,
@@ -132,7 +132,8 @@ impl<K: MapKey, V: Serialize + Default> Slots<K, V> {
             self.make_room();
             self.entries.push((K::default(), V::default()));
         }
-        if self.claim(&key, place).is_some() {
+        let is_taken = self.find(&self.entries[place].0) == Some(place);
+        if is_taken || self.claim(&key, place).is_some() {
             return None;
         }
         self.entries[place] = (key, value);
@@ -273,6 +274,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    /// The fuzzer's: both were found at that place, and weighed as the one that stood there.
+    #[test]
+    fn two_at_one_place_are_refused() {
+        let page = |second| vec![(1, vec![Placed(0, 7u32, 1u8), Placed(second, 8, 2)])];
+        assert!(Slots::of_pages(page(1)).is_some());
+        assert!(Slots::of_pages(page(0)).is_none());
+    }
 
     proptest::proptest! {
         #[test]
