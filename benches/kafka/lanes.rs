@@ -39,7 +39,6 @@ pub fn run(broker: &Broker, lines: usize) {
             let used = seconds_of_processor(&daemon);
             sleep(IDLE);
             let idle = seconds_of_processor(&daemon) - used;
-            let metric = |name: &str| daemon.counted(name);
             println!(
                 "{partitions:2} partitions, {workers} workers: {used:5.2} CPU seconds for {} lines, {rate:7.0} lines/s, resident {:3.0} MiB; \
                  idle {:4.1} % of a CPU; \
@@ -47,8 +46,8 @@ pub fn run(broker: &Broker, lines: usize) {
                 made.lines.len(),
                 resident(&daemon),
                 100.0 * idle / IDLE.as_secs_f64(),
-                metric("commits_total"),
-                metric("state_bytes_total") / made.lines.len() as f64,
+                daemon.counted("commits_total"),
+                daemon.counted("state_bytes_total") / made.lines.len() as f64,
             );
             daemon.stop_well();
         }

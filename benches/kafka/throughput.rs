@@ -70,16 +70,15 @@ fn bundled(events: usize) -> String {
 
 /// What went out for a line, and how long it took to commit it.
 fn tell_commits(daemon: &Daemon, lines: usize) {
-    let metric = |name: &str| daemon.counted(name);
-    let commits = metric("commit_seconds_count");
+    let commits = daemon.counted("commit_seconds_count");
     println!(
         "   {commits} commits of {:.0} ms, {:.0} times a full queue; for a line {:.3} records to the brokers, {:.3} of them and \
          {:.0} bytes of state",
-        1000.0 * metric("commit_seconds_sum") / commits,
-        metric("backpressure_total"),
-        metric("outputs_delivered_total") / lines as f64,
-        metric("state_records_total") / lines as f64,
-        metric("state_bytes_total") / lines as f64,
+        1000.0 * daemon.counted("commit_seconds_sum") / commits,
+        daemon.counted("backpressure_total"),
+        daemon.counted("outputs_delivered_total") / lines as f64,
+        daemon.counted("state_records_total") / lines as f64,
+        daemon.counted("state_bytes_total") / lines as f64,
     );
 }
 

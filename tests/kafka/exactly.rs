@@ -140,13 +140,12 @@ pub fn undisturbed(broker: &mut Broker) {
 
     let daemon = place.start("a", "");
     compare(&place, &expected);
-    let metric = |name: &str| daemon.counted(name);
     println!(
         "  {} commits of {:.0} ms on average; {:.1} bytes of state a line in {:.3} records",
-        metric("commits_total"),
-        1000.0 * metric("commit_seconds_sum") / metric("commit_seconds_count"),
-        metric("state_bytes_total") / lines as f64,
-        metric("state_records_total") / lines as f64,
+        daemon.counted("commits_total"),
+        1000.0 * daemon.counted("commit_seconds_sum") / daemon.counted("commit_seconds_count"),
+        daemon.counted("state_bytes_total") / lines as f64,
+        daemon.counted("state_records_total") / lines as f64,
     );
     assert_eq!(aborted(&daemon), 0.0);
     daemon.stop_well();
