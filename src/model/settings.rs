@@ -85,6 +85,9 @@ impl Default for Limits {
 /// So many times as long as others do records alone settle.
 pub const LONE_SETTLES: i64 = 5;
 
+/// Lines of one event may be apart by as many events of other hosts, where files of several were put together.
+const YOUNGER: usize = 8192;
+
 /// How long an event is waited for, in milliseconds, and whether its end record ends that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
@@ -98,6 +101,19 @@ pub struct Waits {
     pub logon_ms: i64,
     /// The lines of a host came by several ways, and are not in order: EOE does not say that nothing more comes.
     pub shuffled: bool,
+    /// Where no arrival clock ends the wait of a host that falls silent: an event to which nothing is missing goes when so many
+    /// others of its lane have begun since. A lane that is saved has a clock, and does without.
+    pub younger: Option<usize>,
+}
+
+impl Waits {
+    /// Where the arrival clock stands still.
+    pub fn without_clock() -> Waits {
+        Waits {
+            younger: Some(YOUNGER),
+            ..Waits::default()
+        }
+    }
 }
 
 impl Default for Waits {
@@ -108,6 +124,7 @@ impl Default for Waits {
             lone_ms: LONE_SETTLES * 50,
             logon_ms: 10_000,
             shuffled: false,
+            younger: None,
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod rekey;
 mod release;
 mod saved;
 pub mod trace;
+mod turns;
 
 use std::sync::Arc;
 
@@ -409,6 +410,9 @@ impl State {
                 self.release_due(host, call);
                 self.evict(host, call);
             }
+        }
+        if self.hosts.turns.is_due() {
+            self.release_in_turn(call);
         }
     }
 

@@ -14,6 +14,7 @@ use super::paint::Paint;
 use super::replay::open::{detect, open};
 use super::{Failure, unless_closed};
 use crate::model::schema::Schemas;
+use crate::model::settings::Waits;
 use crate::model::{Input, Kind, Outputs, Schema, Settings, Timestamp};
 use crate::pipeline::intel::IntelSet;
 use crate::pipeline::lane::Lane;
@@ -73,6 +74,7 @@ fn explain(
         kinds: Kind::ALL.into_iter().collect(),
         schemas: Schemas::all(args.schema),
         default_host: args.host.clone(),
+        waits: Waits::without_clock(),
         ..Settings::default()
     };
     let most = 16 * settings.limits.line_bytes;

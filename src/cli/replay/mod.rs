@@ -13,7 +13,7 @@ use clap::ValueEnum;
 
 use super::{Failure, intel, rules};
 use crate::model::schema::Schemas;
-use crate::model::settings::Kinds;
+use crate::model::settings::{Kinds, Waits};
 use crate::model::{Kind, Schema, Settings, Source};
 use crate::pipeline::lane::Lane;
 
@@ -89,6 +89,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         kinds,
         schemas: Schemas::all(args.schema),
         default_host: args.host.clone(),
+        waits: Waits::without_clock(),
         ..Settings::default()
     };
     let source = match args.read_as {

@@ -14,6 +14,7 @@ use indicatif::ProgressBar;
 use super::paint::Paint;
 use super::replay::{follow::Follower, pipe};
 use super::{Failure, intel, rules, unless_closed};
+use crate::model::settings::Waits;
 use crate::model::{Kind, OutputKind, Outputs, Settings};
 use crate::pipeline::lane::Lane;
 
@@ -58,6 +59,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = Settings {
         kinds: kinds.into_iter().collect(),
         default_host: args.host.clone(),
+        waits: Waits::without_clock(),
         ..Settings::default()
     };
     let reading = pipe::Reading::new(&args.files, None, ProgressBar::hidden());

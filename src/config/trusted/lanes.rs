@@ -66,6 +66,7 @@ impl Check<'_> {
             lone_ms: LONE_SETTLES * millis(settle),
             logon_ms: millis(self.between("waits.logon", written.logon, tenth..=3600 * SECOND)),
             shuffled: false,
+            younger: None,
         }
     }
 

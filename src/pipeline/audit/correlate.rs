@@ -239,6 +239,13 @@ impl HostBuffer {
         self.take(at)
     }
 
+    /// Takes out the next event, where nothing that was promised to it is missing and it is not younger.
+    pub fn pop_settled(&mut self, age: u64) -> Option<Box<Event>> {
+        let front = self.open.front()?;
+        let goes = front.readiness != Readiness::Open && front.age <= age;
+        goes.then(|| self.take(0)).flatten()
+    }
+
     /// Takes out the oldest event at or below this age: a bound was reached.
     pub fn pop_evicted(&mut self, age: u64) -> Option<(Box<Event>, Option<Cut>)> {
         let at = self.open.iter().position(|event| event.age <= age)?;

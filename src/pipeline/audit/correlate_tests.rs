@@ -12,6 +12,7 @@ const WAITS: Waits = Waits {
     lone_ms: 250,
     logon_ms: 10_000,
     shuffled: false,
+    younger: None,
 };
 
 fn push_at(buffer: &mut HostBuffer, line: &str, now: i64) -> Push {

@@ -11,6 +11,7 @@ use crate::pipeline::state::{Logons, Names, Patterns, Processes, Serials, Sessio
 
 use super::carriers::Carriers;
 use super::directory::{Directory, same};
+use super::turns::Turns;
 use super::{keyed, memory};
 
 /// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
@@ -108,6 +109,7 @@ pub struct Hosts {
     /// Host and stamp of an event that is too large.
     full: Option<(usize, Stamp)>,
     pub carriers: Carriers,
+    pub turns: Turns,
     limits: Limits,
     waits: Waits,
 }
@@ -135,6 +137,7 @@ impl Hosts {
             heavy: None,
             full: None,
             carriers: Carriers::default(),
+            turns: Turns::new(settings.waits.younger),
             limits: settings.limits.clone(),
             waits: settings.waits.clone(),
         }
@@ -293,6 +296,7 @@ impl Hosts {
             }
         }
         self.by_name.remove(hosts);
+        self.turns.forget(hosts);
         let mut at = 0;
         self.all.retain(|_| {
             at += 1;
@@ -400,6 +404,7 @@ impl Hosts {
                 return Pushed::Late;
             }
             Push::New => {
+                self.turns.begin(self.next_age, at);
                 self.next_age += 1;
                 self.open_events += 1;
             }
@@ -434,6 +439,11 @@ impl Hosts {
 
     pub fn pop_finished(&mut self, host: usize) -> Option<Box<Event>> {
         let event = self.all[host].buffer.pop_finished()?;
+        Some(self.gone((event, None)).0)
+    }
+
+    pub fn pop_settled(&mut self, host: usize, age: u64) -> Option<Box<Event>> {
+        let event = self.all[host].buffer.pop_settled(age)?;
         Some(self.gone((event, None)).0)
     }
 
@@ -493,6 +503,7 @@ impl Hosts {
     fn gone(&mut self, popped: (Box<Event>, Option<Cut>)) -> (Box<Event>, Option<Cut>) {
         self.open_events -= 1;
         self.open_bytes -= popped.0.bytes();
+        self.turns.end(popped.0.age);
         popped
     }
 }

@@ -29,6 +29,17 @@ impl State {
         }
     }
 
+    /// Lets go what has settled, and had no other end to its wait than that so many younger events began.
+    #[cold]
+    pub fn release_in_turn(&mut self, call: &mut Call<'_>) {
+        while let Some((age, host)) = self.hosts.turns.next() {
+            while let Some(event) = self.hosts.pop_settled(host, age) {
+                self.release(host, event, None, call);
+            }
+            self.release_due(host, call);
+        }
+    }
+
     /// Lets go what is over a bound.
     pub fn evict(&mut self, host: usize, call: &mut Call<'_>) {
         while let Some((event, cut)) = self.hosts.pop_over_bound(host) {

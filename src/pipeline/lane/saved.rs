@@ -31,6 +31,7 @@ use super::Lane;
 use super::carriers::Node;
 use super::hosts::{Host, Hosts};
 use super::keyed::{self, HostCore, HostName, Key, StampPage};
+use super::turns::Turns;
 
 /// Of this release.
 pub const VERSION: u8 = 3;
@@ -164,6 +165,7 @@ impl Lane {
     fn track(&mut self) {
         let hosts = &mut self.state.hosts;
         hosts.asked = Some(hosts.lines);
+        hosts.turns = Turns::default();
         hosts.carriers.track();
         hosts.iter_mut().for_each(keyed::track);
         let flow_header = self.flows.save();

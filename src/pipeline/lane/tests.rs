@@ -275,6 +275,36 @@ fn bounds_hold_and_evictions_are_told() {
     assert_eq!(out.len(), 2000, "every start goes out, incomplete");
 }
 
+/// One of a host that says nothing more: neither its own lines nor a clock end its wait.
+#[test]
+fn where_the_clock_stands_still_a_silent_host_waits_for_so_many_events_of_others() {
+    let mut still = Settings::clone(&settings());
+    still.waits.younger = Some(3);
+    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut lane = Lane::new(Arc::new(still));
+    let mut take = |host: &str, record: &str, serial: u64| {
+        let line = format!(
+            "node={host} type={record} msg=audit(1700000000.000:{serial}): pid=9 uid=0 auid=0 ses=1 res=1"
+        );
+        lane.step(Timestamp(0), input(line.as_bytes(), 0), &intel, &mut out);
+        lane.open_events()
+    };
+    assert_eq!(take("web1", "LOGIN", 2), 1);
+    assert_eq!(
+        take("web1", "LOGIN", 1),
+        2,
+        "shuffled, and the older goes first"
+    );
+    // What lacks something waits on, and holds up nobody else.
+    assert_eq!(take("web2", "PATH", 7), 3);
+    assert_eq!(take("web3", "LOGIN", 7), 4);
+    assert_eq!(take("web4", "LOGIN", 7), 3, "both of web1 go");
+    assert_eq!(take("web5", "LOGIN", 7), 4);
+    assert_eq!(take("web6", "LOGIN", 7), 4, "that of web3 goes");
+    lane.finish(&intel, &mut out);
+    assert_eq!((lane.stats().evicted, lane.stats().incomplete), (0, 1));
+}
+
 #[test]
 fn a_line_that_is_too_long_is_refused() {
     let mut bounded = Settings::clone(&settings());
