@@ -17,7 +17,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use drive::drive_to_end;
 use generate::{Shape, Traffic, traffic};
 use trailhound::model::schema::Schemas;
-use trailhound::model::{Outputs, Schema, Settings};
+use trailhound::model::{Outputs, Schema, Settings, Timestamp};
+use trailhound::pipeline::intel::IntelSet;
 use trailhound::pipeline::lane::Lane;
 
 fn run(made: &Traffic, settings: &Arc<Settings>, out: &mut Outputs) -> usize {
@@ -75,12 +76,37 @@ fn schemas(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A tick of a lane that has read all there is, as it comes every 25 ms.
+fn tick(criterion: &mut Criterion) {
+    let (intel, mut out) = (IntelSet::default(), Outputs::new());
+    let mut group = criterion.benchmark_group("tick");
+    for hosts in [100, 10_000] {
+        let made = traffic(Shape {
+            events: 40_000,
+            hosts,
+            eoe: true,
+        });
+        let mut lane = Lane::new(drive::settings());
+        drive::drive(&mut lane, &made.lines, &mut out, |_, out, _| out.clear());
+        let mut now = made.lines.iter().map(|line| line.time).max().unwrap_or(0);
+        group.throughput(Throughput::Elements(hosts as u64));
+        group.bench_function(BenchmarkId::from_parameter(hosts), |b| {
+            b.iter(|| {
+                now += 25;
+                lane.tick(Timestamp(now), &intel, &mut out);
+                out.clear();
+            });
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = whole;
     config = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
-    targets = lane, schemas
+    targets = lane, schemas, tick
 }
 criterion_main!(whole);

@@ -43,6 +43,11 @@ impl<K: Ord + Copy> Due<K> {
         Some(key)
     }
 
+    /// When the next key is due; where there is none, never.
+    pub fn next(&self) -> Timestamp {
+        self.next
+    }
+
     /// The key that is due next, whenever that is.
     pub fn first(&self) -> Option<K> {
         self.set.first().map(|(_, key)| *key)

@@ -29,6 +29,7 @@ mod release;
 mod saved;
 pub mod trace;
 mod turns;
+mod wakes;
 
 use std::sync::Arc;
 
@@ -190,10 +191,7 @@ impl Lane {
             out,
             trace: None,
         };
-        for host in 0..self.state.hosts.len() {
-            self.state.release_due(host, &mut call);
-            self.state.advance_idle(host, &mut call);
-        }
+        self.state.wake(&mut call);
         self.state.relieve(&mut call);
     }
 

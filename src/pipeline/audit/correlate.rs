@@ -217,6 +217,12 @@ impl HostBuffer {
         front.is_some_and(|event| self.due(event, now, waits).is_some())
     }
 
+    /// When the next event may go by the arrival clock; none is open: never.
+    pub fn due_at(&self, waits: &Waits) -> Option<Timestamp> {
+        let front = self.open.front()?;
+        Some(front.arrived.plus(wait_of(front, waits)))
+    }
+
     /// Takes out the next event that may go: the one with the lowest stamp, when its wait is over.
     pub fn pop_due(&mut self, now: Timestamp, waits: &Waits) -> Option<(Box<Event>, Option<Cut>)> {
         let cut = self.due(self.open.front()?, now, waits)?;
@@ -272,9 +278,8 @@ impl HostBuffer {
     fn due(&self, event: &Event, now: Timestamp, waits: &Waits) -> Option<Option<Cut>> {
         let (by_host, by_arrival, cut) = match event.readiness {
             Readiness::Whole => return Some(None),
-            Readiness::Settling if event.is_lone() => (waits.settle_ms, waits.lone_ms, None),
-            Readiness::Settling => (waits.settle_ms, waits.settle_ms, None),
-            Readiness::Open => (waits.event_ms, waits.event_ms, Some(Cut::TimedOut)),
+            Readiness::Settling => (waits.settle_ms, wait_of(event, waits), None),
+            Readiness::Open => (waits.event_ms, wait_of(event, waits), Some(Cut::TimedOut)),
         };
         let moved_on = self.lines - event.last_line >= WINDOW_LINES;
         let moved_on = moved_on && self.newest.since(event.stamp.time) >= by_host;
@@ -412,6 +417,17 @@ impl HostBuffer {
         }
         self.stamps.remove(at)?;
         self.open.remove(at)
+    }
+}
+
+/// How long an event waits by the arrival clock.
+#[inline]
+fn wait_of(event: &Event, waits: &Waits) -> i64 {
+    match event.readiness {
+        Readiness::Whole => 0,
+        Readiness::Settling if event.is_lone() => waits.lone_ms,
+        Readiness::Settling => waits.settle_ms,
+        Readiness::Open => waits.event_ms,
     }
 }
 

@@ -131,6 +131,11 @@ impl Guesses {
         }
     }
 
+    /// When [`Guesses::advance`] has something to do, by the host's own time.
+    pub fn next(&self) -> Timestamp {
+        self.due.next()
+    }
+
     /// The input has ended.
     pub fn finish(&mut self, host: &str, rule: &Guessing, tell: &mut dyn FnMut(Alert)) {
         for (ip, source) in self.sources.take() {

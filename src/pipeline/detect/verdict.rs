@@ -287,6 +287,11 @@ impl Stories {
         over.into_iter().for_each(|key| self.close(key, host, tell));
     }
 
+    /// When [`Stories::advance`] has something to do, by the host's own time.
+    pub fn next(&self) -> Timestamp {
+        self.looked.plus(LOOK_MS)
+    }
+
     /// The input has ended.
     pub fn finish(&mut self, host: &str, tell: &mut dyn FnMut(Alert)) {
         let keys: Vec<Key> = self.all.iter().map(|(key, _)| *key).collect();

@@ -12,6 +12,7 @@ use crate::pipeline::state::{Logons, Names, Patterns, Processes, Serials, Sessio
 use super::carriers::Carriers;
 use super::directory::{Directory, same};
 use super::turns::Turns;
+use super::wakes::Wakes;
 use super::{keyed, memory};
 
 /// Events whose memory is kept for the next ones: as many as a bound pushes out at once, 4 KiB each at
@@ -110,6 +111,7 @@ pub struct Hosts {
     full: Option<(usize, Stamp)>,
     pub carriers: Carriers,
     pub turns: Turns,
+    pub wakes: Wakes,
     limits: Limits,
     waits: Waits,
 }
@@ -138,6 +140,7 @@ impl Hosts {
             full: None,
             carriers: Carriers::default(),
             turns: Turns::new(settings.waits.younger),
+            wakes: Wakes::default(),
             limits: settings.limits.clone(),
             waits: settings.waits.clone(),
         }
@@ -150,6 +153,7 @@ impl Hosts {
             self.open_bytes += host.buffer.bytes();
             self.by_name.add(&host.bytes);
             self.all.push(Box::new(host));
+            self.wakes.add();
             self.weigh(self.all.len() - 1);
         }
     }
@@ -197,9 +201,10 @@ impl Hosts {
         self.heavy.take()
     }
 
-    /// Weighs a host anew.
+    /// Weighs a host anew, which changed.
     #[inline]
     pub fn weigh(&mut self, at: usize) {
+        self.wakes.wake(at);
         let host = &mut self.all[at];
         let weight = memory::of_host(host);
         self.state_weight = self.state_weight + weight - host.weighed;
@@ -233,6 +238,10 @@ impl Hosts {
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Host> {
         self.all.iter_mut().map(|host| &mut **host)
+    }
+
+    pub fn get(&self, host: usize) -> &Host {
+        &self.all[host]
     }
 
     pub fn get_mut(&mut self, host: usize) -> &mut Host {
@@ -269,6 +278,7 @@ impl Hosts {
             met.push(added.bytes.clone());
         }
         self.all.push(Box::new(added));
+        self.wakes.add();
         self.weigh(host);
         self.last = host;
         host
@@ -297,6 +307,7 @@ impl Hosts {
         }
         self.by_name.remove(hosts);
         self.turns.forget(hosts);
+        self.wakes.forget(hosts);
         let mut at = 0;
         self.all.retain(|_| {
             at += 1;
@@ -336,6 +347,7 @@ impl Hosts {
         };
         if let Some(event) = self.all[other].buffer.give_up(stamp) {
             self.all[other].touched = true;
+            self.wakes.wake(other);
             let (event, _) = self.gone((event, None));
             for (kind, type_name, body) in event.records() {
                 let record = Record {
@@ -387,6 +399,7 @@ impl Hosts {
         let at = host;
         let host = &mut *self.all[at];
         self.lines += 1;
+        self.wakes.wake(at);
         host.seen = self.lines;
         host.arrived = now;
         let arrival = Arrival {

@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 
 use crate::model::process::Cut;
-use crate::model::{Flow, Settings};
+use crate::model::{Flow, Settings, Timestamp};
 use crate::pipeline::audit::event::Event;
 use crate::pipeline::audit::record_types::RecordType;
 use crate::pipeline::state::Logons;
@@ -76,8 +76,39 @@ impl State {
         self.hosts.weigh(of);
     }
 
+    /// Time has passed: looks at the hosts of which something may be due.
+    pub fn wake(&mut self, call: &mut Call<'_>) {
+        debug_assert!(self.sleep_well(call.now));
+        let mut from = 0;
+        while let Some(host) = self.hosts.wakes.next(from, call.now) {
+            self.release_due(host, call);
+            self.advance_idle(host, call);
+            let until = self.due_at(host);
+            self.hosts.wakes.sleep(host, until);
+            from = host + 1;
+        }
+    }
+
+    /// Whether nothing is due of the hosts that are not looked at.
+    fn sleep_well(&self, now: Timestamp) -> bool {
+        let mut hosts = 0..self.hosts.len();
+        hosts.all(|host| !self.hosts.wakes.sleeps(host, now) || self.due_at(host) > now)
+    }
+
+    /// When the next thing of a host is due by the arrival clock, if it says nothing more.
+    fn due_at(&self, host: usize) -> Timestamp {
+        let (host, waits) = (self.hosts.get(host), &self.settings.waits);
+        let open = host.buffer.due_at(waits).unwrap_or_else(|| {
+            let next = host.logons.next().min(host.guesses.next());
+            let next = next.min(host.stories.next());
+            host.arrived.plus(next.since(host.released).max(1))
+        });
+        let hole = host.serials.due_at(waits.event_ms);
+        hole.map_or(open, |hole| hole.min(open))
+    }
+
     /// A host that is silent: its logons and guesses wait by the arrival clock.
-    pub fn advance_idle(&mut self, of: usize, call: &mut Call<'_>) {
+    fn advance_idle(&mut self, of: usize, call: &mut Call<'_>) {
         let now = call.now;
         let (host, desk, mut teller) = self.split(of, true, call);
         if !host.serials.is_whole() {

@@ -5,6 +5,7 @@ use crate::model::OutputKind;
 
 mod saved_tests;
 mod selection_tests;
+mod tick_tests;
 
 fn settings() -> Arc<Settings> {
     Arc::new(Settings {

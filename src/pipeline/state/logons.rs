@@ -195,6 +195,15 @@ impl Logons {
         }
     }
 
+    /// When [`Logons::advance`] has something to do, by the host's own time.
+    pub fn next(&self) -> Timestamp {
+        let opened = self
+            .opened
+            .front()
+            .map(|(time, _)| time.plus(AFTERMATH_MS + 1));
+        opened.map_or(self.due.next(), |opened| opened.min(self.due.next()))
+    }
+
     /// The input has ended: tells every failed logon that is still in the making.
     pub fn finish(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Decided)) {
         while let Some(pid) = self.due.first() {

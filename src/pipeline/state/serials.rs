@@ -194,6 +194,12 @@ impl Serials {
         }
     }
 
+    /// When [`Serials::settle`] has a gap to give by the arrival clock, if no more comes.
+    pub fn due_at(&self, wait_ms: i64) -> Option<Timestamp> {
+        let hole = self.holes.front()?;
+        Some(hole.arrived.plus(wait_ms * PATIENCE))
+    }
+
     /// Gives all that is left: nothing more comes.
     pub fn finish(&mut self, gap: &mut impl FnMut(Gap)) {
         while !self.holes.is_empty() {
