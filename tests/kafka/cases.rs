@@ -321,6 +321,20 @@ pub fn missing_topic(broker: &mut Broker) {
     );
 }
 
+/// Brokers on which none of its topics is: there are no settings to look at, and asking for those of nothing is an error.
+pub fn no_topic_yet(broker: &mut Broker) {
+    let place = Place::exactly_once(broker, "fresh");
+    let renamed = |config: String, input: &str| {
+        config.replace(&place.topic(input), &place.topic(&format!("new.{input}")))
+    };
+    let config = renamed(renamed(place.config(""), "audit.raw"), "flow.raw");
+    let daemon = place.start_with("a", &config);
+    daemon.wait_ready();
+    let (status, said) = place.check_config("a");
+    assert!(status.success(), "{said}");
+    daemon.stop_well();
+}
+
 pub fn http_answers(broker: &mut Broker) {
     let place = Place::new(broker, "http");
     let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));

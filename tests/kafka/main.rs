@@ -117,6 +117,10 @@ const CASES: &[Case] = &[
         cases::missing_topic,
     ),
     (
+        "topics_are_made_where_there_are_none_at_all",
+        cases::no_topic_yet,
+    ),
+    (
         "a_recording_gives_what_replay_gives",
         cases::recording_equals_replay,
     ),

@@ -48,3 +48,25 @@ impl Wakes {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_behind_a_host_that_is_gone_keeps_its_time() {
+        let mut wakes = Wakes::default();
+        (0..5).for_each(|_| wakes.add());
+        (0..4).for_each(|host| wakes.sleep(host, Timestamp(10 + host as i64)));
+        assert_eq!(
+            wakes.next(0, Timestamp(9)),
+            Some(4),
+            "nobody looked at it yet"
+        );
+        wakes.forget(&[0, 2]);
+        assert_eq!(wakes.next(0, Timestamp(10)), Some(2));
+        assert_eq!(wakes.next(0, Timestamp(11)), Some(0));
+        assert!(wakes.sleeps(1, Timestamp(12)) && !wakes.sleeps(1, Timestamp(13)));
+        assert_eq!(wakes.next(3, Timestamp(99)), None);
+    }
+}
