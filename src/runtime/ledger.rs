@@ -18,6 +18,8 @@ use super::{Shared, lock};
 pub(super) const EPOCH: usize = 1;
 pub(super) const ALONE: usize = 2;
 pub(super) const BUNDLE: usize = 4;
+/// It is tried once more, and nothing beside it.
+pub(super) const AGAIN: usize = 8;
 
 pub struct Ledger {
     shared: Arc<Shared>,
@@ -25,6 +27,8 @@ pub struct Ledger {
     transactional: bool,
     /// Refused for their size by the brokers, with their number.
     refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
+    /// Of these, those that are on their way again.
+    again: AtomicUsize,
     /// Topic and reason of the first that failed.
     failed: Mutex<Option<(String, String)>>,
 }
@@ -36,6 +40,7 @@ impl Ledger {
             in_flight: [AtomicUsize::new(0), AtomicUsize::new(0)],
             transactional,
             refused: Mutex::default(),
+            again: AtomicUsize::new(0),
             failed: Mutex::default(),
         }
     }
@@ -43,6 +48,7 @@ impl Ledger {
     /// Report: the brokers have it.
     pub fn delivered(&self, number: usize) {
         self.shared.metrics.outputs_delivered.inc();
+        self.tried(number);
         self.done(number);
     }
 
@@ -54,6 +60,7 @@ impl Ledger {
         error: &KafkaError,
         message: impl FnOnce() -> OwnedMessage,
     ) {
+        self.tried(number);
         let too_large = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
         if *error == too_large && !self.transactional {
             // Stays in flight: its second try, or its notice, stands in for it.
@@ -84,8 +91,23 @@ impl Ledger {
         lock(&self.failed).take()
     }
 
+    /// Whether outputs that were refused wait for their second try, or are at it.
     pub(super) fn has_refused(&self) -> bool {
-        !lock(&self.refused).is_empty()
+        !lock(&self.refused).is_empty() || self.again.load(Ordering::Acquire) > 0
+    }
+
+    /// An output of this number is about to be sent.
+    pub(super) fn tries(&self, number: usize) {
+        if number & AGAIN != 0 {
+            self.again.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// It was reported, or not sent.
+    pub(super) fn tried(&self, number: usize) {
+        if number & AGAIN != 0 {
+            self.again.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     pub(super) fn take_refused(&self) -> Option<(OwnedMessage, usize)> {

@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
-use super::ledger::{ALONE, BUNDLE, EPOCH, Ledger};
+use super::ledger::{AGAIN, ALONE, BUNDLE, EPOCH, Ledger};
 use super::port::{Broken, Outgoing, Port, Producer};
 use super::{Shared, topics};
 use crate::config::Config;
@@ -265,7 +265,8 @@ impl<R: Producer> Sink<R> {
     }
 
     /// The brokers refuse a whole batch where its size is too large for them. So each output of it is
-    /// tried once more, alone, and what is refused alone is too large itself.
+    /// tried once more, alone, and what is refused alone is too large itself. Until that is reported nothing
+    /// else is handed over: it would be in one batch with it.
     fn retry_refused(&self) -> Result<(), SinkError> {
         if self.producer.in_flight() > 0 {
             return Ok(());
@@ -281,14 +282,16 @@ impl<R: Producer> Sink<R> {
         let key = message.key().unwrap_or_default();
         let sent = if opaque & ALONE == 0 {
             let headers = message.headers().cloned().unwrap_or_default();
-            let record = BaseRecord::with_opaque_to(message.topic(), opaque | ALONE)
+            let number = opaque | ALONE | AGAIN;
+            let record = BaseRecord::with_opaque_to(message.topic(), number)
                 .payload(value)
                 .key(key)
                 .headers(headers);
-            match self.producer.send(record) {
-                Ok(()) => Ok(()),
-                Err(error) => Err(self.undeliverable(message.topic(), &error)),
-            }
+            self.ledger.tries(number);
+            self.producer.send(record).map_err(|error| {
+                self.ledger.tried(number);
+                self.undeliverable(message.topic(), &error)
+            })
         } else {
             let notice = Notice {
                 topic: message.topic(),
