@@ -96,11 +96,9 @@ impl Ledger {
         !lock(&self.refused).is_empty() || self.again.load(Ordering::Acquire) > 0
     }
 
-    /// An output of this number is about to be sent.
-    pub(super) fn tries(&self, number: usize) {
-        if number & AGAIN != 0 {
-            self.again.fetch_add(1, Ordering::AcqRel);
-        }
+    /// One is about to be sent again, with [`AGAIN`] in its number.
+    pub(super) fn tries_again(&self) {
+        self.again.fetch_add(1, Ordering::AcqRel);
     }
 
     /// It was reported, or not sent.

@@ -287,7 +287,7 @@ impl<R: Producer> Sink<R> {
                 .payload(value)
                 .key(key)
                 .headers(headers);
-            self.ledger.tries(number);
+            self.ledger.tries_again();
             self.producer.send(record).map_err(|error| {
                 self.ledger.tried(number);
                 self.undeliverable(message.topic(), &error)

@@ -51,14 +51,19 @@ impl Directory {
 
     /// Takes names away; who stood behind them moves up. The places are in their order.
     pub fn remove(&mut self, places: &[usize]) {
-        let mut at = 0;
-        self.names.retain(|_| {
-            at += 1;
-            places.binary_search(&(at - 1)).is_err()
-        });
+        take_out(&mut self.names, places);
         self.places.clear();
         (0..self.names.len()).for_each(|place| self.enter(place));
     }
+}
+
+/// Takes places out of a list that has one for each host; who stood behind them moves up. They are in their order.
+pub fn take_out<T>(all: &mut Vec<T>, places: &[usize]) {
+    let mut at = 0;
+    all.retain(|_| {
+        at += 1;
+        places.binary_search(&(at - 1)).is_err()
+    });
 }
 
 /// Compares names. An empty one points nowhere, and there memcmp of glibc costs a hundred nanoseconds: its

@@ -10,7 +10,7 @@ use crate::pipeline::detect::{Guesses, Stories};
 use crate::pipeline::state::{Logons, Names, Patterns, Processes, Serials, Sessions};
 
 use super::carriers::Carriers;
-use super::directory::{Directory, same};
+use super::directory::{Directory, same, take_out};
 use super::turns::Turns;
 use super::wakes::Wakes;
 use super::{keyed, memory};
@@ -308,11 +308,7 @@ impl Hosts {
         self.by_name.remove(hosts);
         self.turns.forget(hosts);
         self.wakes.forget(hosts);
-        let mut at = 0;
-        self.all.retain(|_| {
-            at += 1;
-            hosts.binary_search(&(at - 1)).is_err()
-        });
+        take_out(&mut self.all, hosts);
         self.last = 0;
         (self.heavy, self.full) = (None, None);
     }

@@ -6,6 +6,8 @@
 
 use crate::model::Timestamp;
 
+use super::directory::take_out;
+
 /// At the next tick.
 const AWAKE: Timestamp = Timestamp(i64::MIN);
 
@@ -41,11 +43,7 @@ impl Wakes {
 
     /// Those that stood behind a host that is gone move up. The places are in their order.
     pub fn forget(&mut self, hosts: &[usize]) {
-        let mut at = 0;
-        self.0.retain(|_| {
-            at += 1;
-            hosts.binary_search(&(at - 1)).is_err()
-        });
+        take_out(&mut self.0, hosts);
     }
 }
 
