@@ -121,20 +121,34 @@ fn connect(config: &Config, file: &str) -> Result<(), Failure> {
     for doubt in &report.doubtful {
         eprintln!("{file}: warning: {doubt}");
     }
-    if report.missing.is_empty() {
-        eprintln!("{file}: the brokers answer, and all topics are there");
-    } else if config.kafka.create_topics {
-        eprintln!(
-            "{file}: the brokers answer; made at start: {}",
-            report.missing.join(", ")
-        );
-    } else {
-        return Err(Failure::Configuration(format!(
-            "{file}: missing topics: {}; expected them to exist, or kafka.create_topics = true",
-            report.missing.join(", ")
-        )));
+    let narrow = report.narrow.iter();
+    if config.kafka.create_topics {
+        let more =
+            narrow.map(|topic| format!("partitions of {} up to {}", topic.name, topic.needs));
+        let made: Vec<String> = report.missing.into_iter().chain(more).collect();
+        match made.is_empty() {
+            true => eprintln!("{file}: the brokers answer, and all topics are there"),
+            false => eprintln!(
+                "{file}: the brokers answer; made at start: {}",
+                made.join(", ")
+            ),
+        }
+        return Ok(());
     }
-    Ok(())
+    let missing = (!report.missing.is_empty()).then(|| {
+        let names = report.missing.join(", ");
+        format!("missing topics: {names}; expected them to exist, or kafka.create_topics = true")
+    });
+    let wrong: Vec<String> = missing
+        .into_iter()
+        .chain(narrow.map(ToString::to_string))
+        .collect();
+    if wrong.is_empty() {
+        eprintln!("{file}: the brokers answer, and all topics are there");
+        return Ok(());
+    }
+    let wrong = wrong.join(&format!("\n{file}: "));
+    Err(Failure::Configuration(format!("{file}: {wrong}")))
 }
 
 fn describe_verdict(all: &mut Lines, verdict: &Verdict) {

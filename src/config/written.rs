@@ -101,7 +101,8 @@ written! {
         bootstrap_servers: String = "\"\"",
         /// The consumer group. Processes of one group divide the partitions between them.
         group: String = "\"trailhound\"",
-        /// Make missing topics at start. Otherwise a missing topic is an error that names it.
+        /// Make missing topics at start, and give the state's topics more partitions where their inputs get more.
+        /// Otherwise what is missing is an error that names it.
         create_topics: bool = "false",
         /// Partitions of topics that are made.
         partitions: u64 = "4",

@@ -26,11 +26,8 @@ pub enum WorkerError {
          ids that begin with the group; brokers without transactions need delivery = \"at_least_once\""
     )]
     NoTransactions(String),
-    #[error(
-        "the topic of the state lacks a partition that its input has: {0}. \
-         `trailhound check-config FILE --connect` says which, and what to do"
-    )]
-    NoState(KafkaError),
+    #[error("the topic of the state lacks a partition that its input has: {0}")]
+    NoState(String),
     #[error(
         "the state in topic '{topic}', partition {partition}: {source}. {}",
         STATE_WAY_OUT

@@ -27,7 +27,7 @@ use super::port::{
     ToCommit, Transactional, Written, finish,
 };
 use super::rebalance::{Group, answer_assigned, answer_revoked};
-use super::{Shared, client, hearing};
+use super::{CONNECT, Shared, client, hearing, topics};
 
 mod producer;
 
@@ -109,6 +109,11 @@ impl Port for Live {
         let client = client::transactional(config, owner);
         let producer: BaseProducer = client.create()?;
         producer.init_transactions(most)
+    }
+
+    async fn complete_topics(&self) -> Result<(), String> {
+        let made = topics::ensure(&self.shared.config, CONNECT);
+        made.map(drop).map_err(|error| error.to_string())
     }
 
     fn now(&self) -> Instant {

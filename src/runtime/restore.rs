@@ -59,7 +59,17 @@ pub(super) fn bookmark_of(pairs: &Pairs) -> Option<Bookmark> {
 
 pub type States = BTreeMap<Key, Saved>;
 
-type Told = Result<(Key, Arc<str>, Pairs), KafkaError>;
+type Told = Result<(Key, Arc<str>, Pairs), Unread>;
+
+/// Why state was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    /// With what to do about it.
+    #[error("{0}")]
+    NotThere(String),
+}
 
 /// The state of lanes being read, beside the worker, which makes each lane while others are read: as bytes no more than
 /// three are in memory, one that is read, one that waits, one that is made.
@@ -100,7 +110,7 @@ impl Reading {
     }
 
     /// All that was to be read; `None`: not yet.
-    pub fn take(&mut self, settings: &Arc<Settings>) -> Result<Option<States>, KafkaError> {
+    pub fn take(&mut self, settings: &Arc<Settings>) -> Result<Option<States>, Unread> {
         loop {
             match self.read.try_recv() {
                 Ok(told) => {
@@ -147,14 +157,24 @@ impl<P: Port> StateReader<P> {
         &self,
         lanes: Vec<(Key, Arc<str>)>,
         told: &SyncSender<Told>,
-    ) -> Result<(), KafkaError> {
+    ) -> Result<(), Unread> {
         for (key, topic) in lanes {
-            let pairs = self.read(&(topic.to_string(), key.1)).await?;
+            let pairs = match self.read(&(topic.to_string(), key.1)).await {
+                Err(error) if is_not_there(&error) => return Err(self.complete(&error).await),
+                read => read?,
+            };
             if !self.tell(told, Ok((key, topic, pairs))).await {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The input has got partitions: its state gets them too, if that may be.
+    async fn complete(&self, error: &KafkaError) -> Unread {
+        let made = self.port.complete_topics().await;
+        let not_yet = || format!("a partition of the state is not there yet: {error}");
+        Unread::NotThere(made.err().unwrap_or_else(not_yet))
     }
 
     /// False: whoever asked is gone.
@@ -253,6 +273,14 @@ impl<P: Port> StateReader<P> {
             }
         }
     }
+}
+
+/// The brokers do not know the topic, or the partition.
+fn is_not_there(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
+    )
 }
 
 pub(super) fn timed_out() -> KafkaError {

@@ -3,9 +3,10 @@
 //! Place in the flow: beside topics.rs, at start and in `check-config --connect`. The state of the lane of
 //! an input's partition stands in the partition of the same number, so there must be as many; and only a
 //! topic that is compacted, and nothing but compacted, keeps the last value of each key for ever. It
-//! refuses to change a topic that is there.
+//! refuses to ask the brokers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rdkafka::admin::{NewTopic, TopicReplication};
 
@@ -59,23 +60,50 @@ pub fn new<'n>(config: &Config, report: &Report, name: &'n str, input: &str) -> 
         .fold(topic, |topic, (key, value)| topic.set(key, value))
 }
 
-/// What is wrong with those that are there, and what to do about it.
-pub fn unfit(
-    config: &Config,
-    report: &Report,
-    settings: &BTreeMap<String, Settings>,
-) -> Vec<String> {
+/// A topic of the state that has fewer partitions than its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrow {
+    pub name: String,
+    pub input: String,
+    pub has: usize,
+    pub needs: usize,
+}
+
+/// With what to do about it.
+impl fmt::Display for Narrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Narrow {
+            name,
+            input,
+            has,
+            needs,
+        } = self;
+        write!(
+            f,
+            "topic '{name}' has {has} partitions and its input '{input}' has {needs}: set kafka.create_topics = true, or \
+             kafka-topics.sh --alter --topic {name} --partitions {needs}"
+        )
+    }
+}
+
+/// Those that are there, and whose inputs are.
+pub fn narrow(config: &Config, report: &Report) -> Vec<Narrow> {
+    let narrow = pairs(config).filter_map(|(name, input)| {
+        let (has, needs) = (report.partitions(name)?, report.partitions(input)?);
+        (has < needs).then(|| Narrow {
+            name: name.to_owned(),
+            input: input.to_owned(),
+            has,
+            needs,
+        })
+    });
+    narrow.collect()
+}
+
+/// What is wrong with the settings of those that are there, and what to do about it.
+pub fn unfit(config: &Config, settings: &BTreeMap<String, Settings>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (name, input) in pairs(config) {
-        let (Some(has), Some(needs)) = (report.partitions(name), report.partitions(input)) else {
-            continue;
-        };
-        if has < needs {
-            wrong.push(format!(
-                "topic '{name}' has {has} partitions and its input '{input}' has {needs}: \
-                 kafka-topics.sh --alter --topic {name} --partitions {needs}"
-            ));
-        }
+    for (name, _) in pairs(config) {
         let Some(settings) = settings.get(name) else {
             continue;
         };
@@ -115,21 +143,26 @@ mod tests {
             pairs(&config).collect::<Vec<_>>(),
             [("g.state", "audit.raw")]
         );
-        let told = |partitions, policy: &str, most: &str| {
+        let narrow = |partitions| {
             let report = Report {
                 present: vec![("audit.raw".into(), 8), ("g.state".into(), partitions)],
                 ..Report::default()
             };
+            narrow(&config, &report)
+        };
+        assert_eq!((narrow(8), narrow(9)), (Vec::new(), Vec::new()));
+        let four = narrow(4).into_iter().next().unwrap();
+        assert_eq!((four.has, four.needs), (4, 8));
+        assert!(four.to_string().contains("--topic g.state --partitions 8"));
+        let told = |policy: &str, most: &str| {
             let pairs = [("cleanup.policy", policy), ("max.message.bytes", most)];
             let settings = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
             let settings = BTreeMap::from([("g.state".to_owned(), settings.into())]);
-            unfit(&config, &report, &settings).join("\n")
+            unfit(&config, &settings).join("\n")
         };
-        assert_eq!(told(8, "compact", "1048588"), "");
-        assert_eq!(told(9, "compact", "1048588"), "");
-        assert!(told(4, "compact", "1048588").contains("--topic g.state --partitions 8"));
-        assert!(told(8, "delete", "1048588").contains("--add-config cleanup.policy=compact"));
-        assert!(told(8, "compact,delete", "1048588").contains("cleanup.policy=compact,delete"));
-        assert!(told(8, "compact", "6000").contains("max.message.bytes=6000"));
+        assert_eq!(told("compact", "1048588"), "");
+        assert!(told("delete", "1048588").contains("--add-config cleanup.policy=compact"));
+        assert!(told("compact,delete", "1048588").contains("cleanup.policy=compact,delete"));
+        assert!(told("compact", "6000").contains("max.message.bytes=6000"));
     }
 }

@@ -10,14 +10,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 
 use super::error::WorkerError;
 use super::offsets::{self, Beside};
 use super::port::{Committed, Consumer, Decision, Named, Port, ReadFrom};
-use super::restore::{Reading, Saved, StateReader, States};
+use super::restore::{Reading, Saved, StateReader, States, Unread};
 use super::seat::Seat;
 use super::worker::{Key, Worker};
 use super::{client, fencing};
@@ -29,6 +29,15 @@ const ASK: Duration = Duration::from_secs(5);
 
 /// Within this all brokers know of a topic that was made.
 const LEARN: Duration = Duration::from_secs(30);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The brokers lack a partition of the state.
+pub(super) struct NoState {
+    since: Instant,
+    looked: Instant,
+}
 
 /// A partition, what was committed for it, and its low and high watermark.
 struct Found {
@@ -149,6 +158,7 @@ impl<P: Port> Worker<P> {
         let mut under_way = self.readings.iter();
         let mut reading = match under_way.position(|reading| reading.is_of(partitions)) {
             Some(at) => self.readings.swap_remove(at),
+            None if self.has_just_looked() => return Ok(None),
             None => {
                 self.forget_readings();
                 let keys = self.keys(partitions).into_iter();
@@ -158,23 +168,40 @@ impl<P: Port> Worker<P> {
             }
         };
         match reading.take(&self.settings) {
-            Err(error) if is_not_there(&error) => {
-                let now = self.port.now();
-                let since = *self.no_state_since.get_or_insert(now);
-                if now.saturating_duration_since(since) > LEARN {
-                    return Err(WorkerError::NoState(error));
-                }
-                Err(error.into())
-            }
             Ok(None) => {
                 self.readings.push(reading);
                 Ok(None)
             }
-            ended => {
-                self.no_state_since = None;
-                Ok(ended?)
+            Ok(states) => {
+                self.no_state = None;
+                Ok(states)
             }
+            Err(Unread::NotThere(why)) => {
+                self.lacks_state(why)?;
+                Ok(None)
+            }
+            Err(Unread::Kafka(error)) => Err(error.into()),
         }
+    }
+
+    /// The state has no place for a lane; it is looked for again, but not for ever.
+    fn lacks_state(&mut self, why: String) -> Result<(), WorkerError> {
+        let now = self.port.now();
+        let since = self.no_state.as_ref().map(|missing| missing.since);
+        let since = since.unwrap_or_else(|| {
+            tracing::warn!(worker = self.id, "{why}");
+            now
+        });
+        if now.saturating_duration_since(since) > LEARN {
+            return Err(WorkerError::NoState(why));
+        }
+        self.no_state = Some(NoState { since, looked: now });
+        Ok(())
+    }
+
+    fn has_just_looked(&self) -> bool {
+        let missing = self.no_state.as_ref();
+        missing.is_some_and(|missing| self.since(missing.looked) < LOOK)
     }
 
     /// What nobody waits for any more. Reading for a decision outlives an abort: the group takes no offsets of
@@ -344,12 +371,4 @@ fn overtaken(before: &Doubts, now: &Doubts) -> Option<Key> {
         before.is_some_and(|(_, before)| before != committed)
     };
     now.iter().find(moves).map(|(key, _)| *key)
-}
-
-/// The brokers do not know the topic, or the partition.
-fn is_not_there(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
-    )
 }

@@ -1,12 +1,16 @@
 //! The topics: which are needed, whether they are there, and making the missing ones.
 //!
-//! Place in the flow: before it, at start and in `check-config --connect`. It refuses to make a topic
-//! unless the configuration says so, and to change one that is there.
+//! Place in the flow: before it, at start and in `check-config --connect`; and again where a partition of the state
+//! turns out to be missing. It refuses to make a topic unless the configuration says so, and to change one that is
+//! there, but for partitions of the state that its input has more of.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+    TopicResult,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
@@ -15,7 +19,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::client;
 use super::hearing::{Hearing, Refusal};
 use super::rekeyed_topic;
-use super::state_topics;
+use super::state_topics::{self, Narrow};
 use crate::config::{Config, Delivery, Topics};
 use crate::model::Kind;
 
@@ -57,7 +61,10 @@ pub struct Report {
     /// Made at start where the configuration says so.
     pub missing: Vec<String>,
     pub created: Vec<String>,
-    /// What is wrong with topics of the state that are there, and what to do about it.
+    /// Topics of the state with fewer partitions than their inputs; they get more at start where the configuration
+    /// says so.
+    pub narrow: Vec<Narrow>,
+    /// What else is wrong with topics of the state that are there, and what to do about it.
     pub unfit: Vec<String>,
     /// What may lose something, or hold it up.
     pub doubtful: Vec<String>,
@@ -114,44 +121,50 @@ fn needed(config: &Config) -> Vec<&str> {
     names
 }
 
-/// The same, and makes the missing ones where the configuration says so.
+/// The same, and makes what is missing where the configuration says so.
 ///
 /// # Errors
-/// Names the topics that are missing and are not to be made.
+/// Names the topics that are missing, or have too few partitions, and are not to be made.
 pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
-    let report = fit(check_topics(config, timeout)?)?;
-    if report.missing.is_empty() {
-        return Ok(report);
-    }
-    if !config.kafka.create_topics {
-        return Err(TopicError::Missing {
-            names: report.missing,
-        });
-    }
-    create(config, &report, timeout)?;
-    // The brokers learn of a new topic one after the other.
-    let deadline = Instant::now() + timeout;
+    let (mut created, mut deadline) = (Vec::new(), None);
     loop {
-        let now = fit(check_topics(config, timeout)?)?;
-        if now.missing.is_empty() {
-            return Ok(Report {
-                created: report.missing,
-                ..now
-            });
+        let report = fit(config, check_topics(config, timeout)?)?;
+        if report.missing.is_empty() && report.narrow.is_empty() {
+            return Ok(Report { created, ..report });
         }
+        // The brokers learn of what was made one after the other.
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout);
         if Instant::now() > deadline {
-            return Err(TopicError::Missing { names: now.missing });
+            return Err(lacking(report));
         }
+        create(config, &report, timeout)?;
+        widen(config, &report, timeout)?;
+        let new = report.missing.into_iter();
+        let new: Vec<String> = new.filter(|name| !created.contains(name)).collect();
+        created.extend(new);
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-fn fit(report: Report) -> Result<Report, TopicError> {
-    if report.unfit.is_empty() {
-        Ok(report)
-    } else {
-        Err(TopicError::Unfit(report.unfit))
+/// Nothing stands in the way of what was found, but for what is going to be made.
+fn fit(config: &Config, report: Report) -> Result<Report, TopicError> {
+    if !report.unfit.is_empty() {
+        return Err(TopicError::Unfit(report.unfit));
     }
+    let lacks = !report.missing.is_empty() || !report.narrow.is_empty();
+    match lacks && !config.kafka.create_topics {
+        true => Err(lacking(report)),
+        false => Ok(report),
+    }
+}
+
+fn lacking(report: Report) -> TopicError {
+    if !report.missing.is_empty() {
+        return TopicError::Missing {
+            names: report.missing,
+        };
+    }
+    TopicError::Unfit(report.narrow.iter().map(Narrow::to_string).collect())
 }
 
 /// Looks at the topics; makes none.
@@ -189,7 +202,8 @@ pub fn check_topics(config: &Config, timeout: Duration) -> Result<Report, TopicE
     let bundles = config.memory.bundles(&config.events_per_message) > 0;
     if config.delivery == Delivery::ExactlyOnce || rekeys || bundles {
         let settings = settings_of(config, &report, timeout)?;
-        report.unfit = state_topics::unfit(config, &report, &settings);
+        report.narrow = state_topics::narrow(config, &report);
+        report.unfit = state_topics::unfit(config, &settings);
         let rekeyed = rekeyed_topic::unfit(config, &settings);
         report.unfit.extend(rekeyed);
         report.doubtful = rekeyed_topic::doubtful(config, &settings);
@@ -269,6 +283,9 @@ fn options(timeout: Duration) -> AdminOptions {
 }
 
 fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), TopicError> {
+    if report.missing.is_empty() {
+        return Ok(());
+    }
     let admin = admin(config)?;
     let names = report.missing.iter();
     let topics: Vec<_> = names
@@ -286,19 +303,46 @@ fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), Top
         .build()?
         .block_on(admin.create_topics(&topics, &options))
         .map_err(|error| unreachable(config, error, admin.inner().context()))?;
-    for result in results {
-        match result {
-            // Another daemon was quicker.
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((name, code)) => {
-                return Err(TopicError::Refused {
-                    name,
-                    reason: code.to_string(),
-                });
-            }
-        }
+    // Else another daemon was quicker.
+    taken(results, RDKafkaErrorCode::TopicAlreadyExists)
+}
+
+/// Gives topics of the state as many partitions as their inputs have.
+fn widen(config: &Config, report: &Report, timeout: Duration) -> Result<(), TopicError> {
+    if report.narrow.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let admin = admin(config)?;
+    let narrow = report.narrow.iter();
+    let wider: Vec<_> = narrow
+        .map(|topic| NewPartitions::new(&topic.name, topic.needs))
+        .collect();
+    let results = tokio::runtime::Builder::new_current_thread()
+        .build()?
+        .block_on(admin.create_partitions(&wider, &options(timeout)))
+        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
+    for topic in &report.narrow {
+        tracing::warn!(
+            topic = topic.name,
+            partitions = topic.needs,
+            input = topic.input,
+            "the input has more partitions than before: so gets the topic of its state"
+        );
+    }
+    // Else another daemon was quicker.
+    taken(results, RDKafkaErrorCode::InvalidPartitions)
+}
+
+/// The brokers did what they were asked for, or it was done already.
+fn taken(results: Vec<TopicResult>, done: RDKafkaErrorCode) -> Result<(), TopicError> {
+    let mut refused = results.into_iter().filter_map(Result::err);
+    match refused.find(|(_, code)| *code != done) {
+        Some((name, code)) => Err(TopicError::Refused {
+            name,
+            reason: code.to_string(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn unreachable(config: &Config, error: KafkaError, heard: &Hearing) -> TopicError {

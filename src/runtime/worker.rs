@@ -34,7 +34,7 @@ use super::restore::Reading;
 use super::room::LetGo;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink};
-use super::takeup::Doubts;
+use super::takeup::{Doubts, NoState};
 use super::upstream::{self, Upstream};
 use super::view::AlertView;
 use crate::config::{Config, Delivery};
@@ -81,8 +81,8 @@ pub struct Worker<P: Port> {
     pub(super) postponed: Option<Decision>,
     /// State of lanes that are being taken up.
     pub(super) readings: Vec<Reading>,
-    /// Since when a topic of the state lacks a partition that the input has.
-    pub(super) no_state_since: Option<Instant>,
+    /// A topic of the state lacks a partition that the input has.
+    pub(super) no_state: Option<NoState>,
     pub(super) doubts: Doubts,
     pub(super) let_go: LetGo,
     /// Read while the consumer was being stopped.
@@ -125,7 +125,7 @@ impl<P: Port> Worker<P> {
             brokers_away: false,
             postponed: None,
             readings: Vec::new(),
-            no_state_since: None,
+            no_state: None,
             doubts: Doubts::new(),
             let_go: LetGo::default(),
             strays: VecDeque::new(),

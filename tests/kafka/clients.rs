@@ -150,6 +150,17 @@ pub fn count(servers: &str, topic: &str) -> i64 {
         .sum()
 }
 
+/// Where each partition of a topic ends.
+pub fn ends(servers: &str, topic: &str) -> BTreeMap<i32, i64> {
+    let consumer = reader(servers).expect("a consumer");
+    let partitions = partitions(&consumer, topic).into_iter();
+    let end = |partition| {
+        let watermarks = consumer.fetch_watermarks(topic, partition, PATIENCE);
+        (partition, watermarks.expect("the broker answers").1)
+    };
+    partitions.map(end).collect()
+}
+
 /// How far a read-committed reader gets in a topic, all partitions together; none where that is not known.
 pub fn committed(consumer: &BaseConsumer, topic: &str) -> i64 {
     partitions(consumer, topic)

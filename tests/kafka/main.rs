@@ -26,6 +26,7 @@ mod recording;
 mod secured;
 mod stories;
 mod unkeyed;
+mod wider;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -111,6 +112,14 @@ const CASES: &[Case] = &[
     (
         "exactly_once_begins_anew_where_somebody_set_the_offset",
         exactly::offset_set_by_hand,
+    ),
+    (
+        "exactly_once_where_the_input_gets_more_partitions",
+        wider::the_state_follows,
+    ),
+    (
+        "exactly_once_where_the_input_gets_more_partitions_and_no_topic_may_be_made",
+        wider::or_it_is_told,
     ),
     (
         "a_missing_topic_is_an_error_that_names_it",

@@ -1,0 +1,105 @@
+//! The input gets more partitions while the daemon reads it.
+//!
+//! Place in the flow: the top, beside exactly.rs. Lines of hosts that say something for the first time go to any
+//! partition, new ones too; each must be told once, and no lane may stop for good.
+
+use crate::broker::Broker;
+use crate::cases::feed;
+use crate::clients;
+use crate::daemon::{Daemon, Place, wait_for};
+use crate::exactly::{Scene, compare, scene_of};
+use crate::recording::Host;
+
+/// Of each half some come to partitions that were there, and of the second some to new ones.
+const HOSTS: usize = 12;
+const WIDE: usize = 8;
+/// The other input has four.
+const ASSIGNED: usize = WIDE + 4;
+
+/// The hosts that say something before, and after.
+fn halves(broker: &Broker, name: &str) -> (Scene, Vec<Host>) {
+    let mut scene = scene_of(HOSTS, broker, name);
+    let later = scene.hosts.split_off(HOSTS / 2);
+    (scene, later)
+}
+
+/// Everything that was fed has been read.
+fn wait_for_lines(daemon: &Daemon, lines: usize) {
+    wait_for("all lines", || {
+        (daemon.counted("input_lines_total") >= lines as f64).then_some(())
+    });
+}
+
+fn count(hosts: &[Host]) -> usize {
+    hosts.iter().map(|host| host.lines.len()).sum()
+}
+
+/// Records in partitions that were not there at first.
+fn records_in_new_ones(place: &Place) -> i64 {
+    let topic = place.topic("audit.raw");
+    let ends = clients::ends(&place.servers, &topic);
+    ends.iter()
+        .filter(|(partition, _)| **partition >= 4)
+        .map(|(_, end)| end)
+        .sum()
+}
+
+/// The daemon gives the topic of its state as many.
+pub fn the_state_follows(broker: &mut Broker) {
+    let (
+        Scene {
+            place,
+            hosts,
+            expected,
+        },
+        later,
+    ) = halves(broker, "eo-wider");
+    let daemon = place.start("a", "");
+    let first = count(&hosts);
+    feed(&place, hosts, None).join().expect("fed");
+    wait_for_lines(&daemon, first);
+    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
+    wait_for("the new partitions", || {
+        (daemon.counted("assigned_partitions") == ASSIGNED as f64).then_some(())
+    });
+    feed(&place, later, None).join().expect("fed");
+    compare(&place, &expected);
+    assert!(records_in_new_ones(&place) > 0);
+    let state = format!("{}.state", place.prefix);
+    assert_eq!(clients::ends(&place.servers, &state).len(), WIDE);
+    daemon.stop_well();
+}
+
+/// Where it may not: it says what is to be done, and ends; and where that was done, it goes on.
+pub fn or_it_is_told(broker: &mut Broker) {
+    let (
+        Scene {
+            place,
+            hosts,
+            expected,
+        },
+        later,
+    ) = halves(broker, "eo-wider-by-hand");
+    place.start("makes-topics", "").wait_ready();
+    let config = place
+        .config("")
+        .replace("create_topics = true", "create_topics = false");
+    let mut daemon = place.start_with("a", &config);
+    let first = count(&hosts);
+    feed(&place, hosts, None).join().expect("fed");
+    wait_for_lines(&daemon, first);
+    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
+    feed(&place, later, None).join().expect("fed");
+    let state = format!("{}.state", place.prefix);
+    let told = format!("--topic {state} --partitions {WIDE}");
+    assert!(!daemon.wait().success());
+    let log = daemon.log();
+    assert!(log.contains(&told), "{log}");
+    let (status, said) = place.check_config("a");
+    assert!(!status.success() && said.contains(&told), "{said}");
+    clients::widen(&place.servers, &state, WIDE);
+    let daemon = place.start_with("again", &config);
+    compare(&place, &expected);
+    assert!(records_in_new_ones(&place) > 0);
+    daemon.stop_well();
+}
