@@ -101,7 +101,7 @@ written! {
         bootstrap_servers: String = "\"\"",
         /// The consumer group. Processes of one group divide the partitions between them.
         group: String = "\"trailhound\"",
-        /// Make missing topics at start, and give the state's topics more partitions where their inputs get more.
+        /// Make missing topics, and give the state's topics more partitions where their inputs get more.
         /// Otherwise what is missing is an error that names it.
         create_topics: bool = "false",
         /// Partitions of topics that are made.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::sink::SinkError;
 use crate::pipeline::lane::RestoreError;
@@ -45,7 +45,15 @@ const STATE_WAY_OUT: &str = "Start the release that wrote it; or, to go on witho
 impl WorkerError {
     /// The transaction is to be aborted, and the lanes begin again.
     pub(super) fn is_abortable(&self) -> bool {
-        matches!(self, WorkerError::Sink(SinkError::Aborted { .. }))
+        matches!(
+            self,
+            WorkerError::Sink(SinkError::Aborted { .. } | SinkError::NoTopic { .. })
+        )
+    }
+
+    /// A topic is to be made first, where that may be.
+    pub(super) fn lacks_topic(&self) -> bool {
+        matches!(self, WorkerError::Sink(SinkError::NoTopic { .. }))
     }
 
     /// This worker can do no more, and another may begin in its place.
@@ -55,4 +63,16 @@ impl WorkerError {
             WorkerError::Sink(SinkError::Unusable { .. }) | WorkerError::Overtaken { .. }
         )
     }
+}
+
+/// The brokers do not know the topic, or the partition.
+pub(super) fn is_not_there(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
+    )
 }

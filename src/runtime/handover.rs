@@ -44,6 +44,7 @@ impl<P: Port> Worker<P> {
                             return Err(error);
                         }
                     }
+                    self.input_away = false;
                     rebalances.with_label_values(&["assigned"]).inc();
                     self.shared.view.settle(self.id, true);
                 }

@@ -30,7 +30,7 @@ pub struct Ledger {
     /// Of these, those that are on their way again.
     again: AtomicUsize,
     /// Topic and reason of the first that failed.
-    failed: Mutex<Option<(String, String)>>,
+    failed: Mutex<Option<(String, KafkaError)>>,
 }
 
 impl Ledger {
@@ -67,7 +67,7 @@ impl Ledger {
             lock(&self.refused).push_back((message(), number));
             return;
         }
-        lock(&self.failed).get_or_insert_with(|| (topic.to_owned(), error.to_string()));
+        lock(&self.failed).get_or_insert_with(|| (topic.to_owned(), error.clone()));
         if self.transactional {
             self.done(number);
         }
@@ -87,7 +87,7 @@ impl Ledger {
         self.in_flight[epoch].load(Ordering::Acquire)
     }
 
-    pub(super) fn take_failed(&self) -> Option<(String, String)> {
+    pub(super) fn take_failed(&self) -> Option<(String, KafkaError)> {
         lock(&self.failed).take()
     }
 

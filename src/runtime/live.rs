@@ -112,7 +112,7 @@ impl Port for Live {
     }
 
     async fn complete_topics(&self) -> Result<(), String> {
-        let made = topics::ensure(&self.shared.config, CONNECT);
+        let made = topics::ensure_ours(&self.shared.config, CONNECT);
         made.map(drop).map_err(|error| error.to_string())
     }
 

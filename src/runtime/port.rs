@@ -160,8 +160,8 @@ pub trait Port: Clone + Send + Sync + 'static {
         most: Duration,
     ) -> impl Future<Output = Result<(), KafkaError>> + Send;
 
-    /// Has topics made that are missing, and partitions of the state, where the configuration says so. An error says
-    /// what is missing, and what to do about it.
+    /// Has topics made that are missing, but for inputs, and partitions of the state, where the configuration says so.
+    /// An error says what is missing, and what to do about it.
     fn complete_topics(&self) -> impl Future<Output = Result<(), String>> + Send;
 
     /// For durations.

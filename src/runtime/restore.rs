@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::Shared;
-use super::error::WorkerError;
+use super::error::{WorkerError, is_not_there};
 use super::port::{Named, Port, Reader, StateRecord};
 use super::worker::Key;
 use crate::model::settings::Settings;
@@ -273,14 +273,6 @@ impl<P: Port> StateReader<P> {
             }
         }
     }
-}
-
-/// The brokers do not know the topic, or the partition.
-fn is_not_there(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
-    )
 }
 
 pub(super) fn timed_out() -> KafkaError {

@@ -19,6 +19,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
+use super::error::is_not_there;
 use super::ledger::{AGAIN, ALONE, BUNDLE, EPOCH, Ledger};
 use super::port::{Broken, Outgoing, Port, Producer};
 use super::{Shared, topics};
@@ -39,6 +40,9 @@ pub enum SinkError {
     Undeliverable { topic: String, reason: String },
     #[error("{reason}")]
     Aborted { reason: String },
+    /// The transaction is to be aborted for it.
+    #[error("topic '{topic}' of an output is not there: {reason}")]
+    NoTopic { topic: String, reason: String },
     #[error("the transactional producer can do no more: {reason}")]
     Unusable { reason: String },
 }
@@ -210,15 +214,17 @@ impl<R: Producer> Sink<R> {
 
     /// What it means that an output was not taken, or did not arrive.
     fn undeliverable(&self, topic: &str, error: &KafkaError) -> Refusal {
-        Refusal::Failed(self.failure(topic.to_owned(), error.to_string()))
+        Refusal::Failed(self.failure(topic.to_owned(), error))
     }
 
-    fn failure(&self, topic: String, reason: String) -> SinkError {
+    fn failure(&self, topic: String, error: &KafkaError) -> SinkError {
+        let reason = error.to_string();
         if self.transaction.is_none() {
             return SinkError::Undeliverable { topic, reason };
         }
         match self.producer.fatal_error() {
             Some(reason) => SinkError::Unusable { reason },
+            None if is_not_there(error) => SinkError::NoTopic { topic, reason },
             None => SinkError::Aborted {
                 reason: format!("an output for topic '{topic}' cannot be delivered: {reason}"),
             },
@@ -233,8 +239,8 @@ impl<R: Producer> Sink<R> {
             before = self.pending();
             self.producer.serve();
         }
-        if let Some((topic, reason)) = self.ledger.take_failed() {
-            return Err(self.failure(topic, reason));
+        if let Some((topic, error)) = self.ledger.take_failed() {
+            return Err(self.failure(topic, &error));
         }
         self.retry_refused()
     }

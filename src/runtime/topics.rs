@@ -107,13 +107,15 @@ pub(super) fn outputs(config: &Config) -> Vec<&str> {
     names
 }
 
-/// Inputs that are read, outputs that are wanted, the dead letters, re-keyed lines, and the state.
+/// Inputs that are read.
+fn inputs(config: &Config) -> Vec<&str> {
+    let topics = [&config.topics.audit_in, &config.topics.flow_in].into_iter();
+    topics.filter_map(|name| name.as_deref()).collect()
+}
+
+/// The inputs, outputs that are wanted, the dead letters, re-keyed lines, and the state.
 fn needed(config: &Config) -> Vec<&str> {
-    let topics = &config.topics;
-    let mut names: Vec<&str> = [&topics.audit_in, &topics.flow_in]
-        .into_iter()
-        .filter_map(|name| name.as_deref())
-        .collect();
+    let mut names = inputs(config);
     names.extend(outputs(config));
     names.extend(state_topics::pairs(config).map(|(state, _)| state));
     names.sort_unstable();
@@ -126,9 +128,27 @@ fn needed(config: &Config) -> Vec<&str> {
 /// # Errors
 /// Names the topics that are missing, or have too few partitions, and are not to be made.
 pub(super) fn ensure(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
+    make(config, timeout, check_topics)
+}
+
+/// The same but for the inputs: who deleted one while daemons run may want it otherwise.
+pub(super) fn ensure_ours(config: &Config, timeout: Duration) -> Result<Report, TopicError> {
+    let inputs = inputs(config);
+    make(config, timeout, |config, timeout| {
+        let mut report = check_topics(config, timeout)?;
+        report.missing.retain(|name| !inputs.contains(&&**name));
+        Ok(report)
+    })
+}
+
+fn make(
+    config: &Config,
+    timeout: Duration,
+    look: impl Fn(&Config, Duration) -> Result<Report, TopicError>,
+) -> Result<Report, TopicError> {
     let (mut created, mut deadline) = (Vec::new(), None);
     loop {
-        let report = fit(config, check_topics(config, timeout)?)?;
+        let report = fit(config, look(config, timeout)?)?;
         if report.missing.is_empty() && report.narrow.is_empty() {
             return Ok(Report { created, ..report });
         }

@@ -77,6 +77,8 @@ pub struct Worker<P: Port> {
     pub(super) progress: Progress,
     pub(super) last_view: Instant,
     pub(super) brokers_away: bool,
+    /// So was a topic of the input, since the group gave partitions last.
+    pub(super) input_away: bool,
     /// What could not be carried out yet: next time again.
     pub(super) postponed: Option<Decision>,
     /// State of lanes that are being taken up.
@@ -123,6 +125,7 @@ impl<P: Port> Worker<P> {
             progress: Progress::default(),
             last_view: port.now(),
             brokers_away: false,
+            input_away: false,
             postponed: None,
             readings: Vec::new(),
             no_state: None,
@@ -404,13 +407,7 @@ impl<P: Port> Worker<P> {
                 if connection {
                     self.seats.values_mut().for_each(Seat::unheard);
                 }
-                if code == RDKafkaErrorCode::AllBrokersDown {
-                    if !std::mem::replace(&mut self.brokers_away, true) {
-                        tracing::warn!(worker = self.id, "the brokers are away; waiting for them");
-                    }
-                } else {
-                    tracing::debug!(worker = self.id, %code, "from the brokers");
-                }
+                self.tell_what_is_away(code);
                 Ok(())
             }
             error => {
@@ -418,6 +415,28 @@ impl<P: Port> Worker<P> {
                 tracing::warn!(worker = self.id, %error, "from the consumer");
                 Ok(())
             }
+        }
+    }
+
+    /// Once, until it is there again.
+    fn tell_what_is_away(&mut self, code: RDKafkaErrorCode) {
+        match code {
+            RDKafkaErrorCode::AllBrokersDown => {
+                if !std::mem::replace(&mut self.brokers_away, true) {
+                    tracing::warn!(worker = self.id, "the brokers are away; waiting for them");
+                }
+            }
+            RDKafkaErrorCode::UnknownTopicOrPartition => {
+                if !std::mem::replace(&mut self.input_away, true) {
+                    let inputs: Vec<&str> = self.topics.iter().map(|(_, name)| &**name).collect();
+                    tracing::warn!(
+                        worker = self.id,
+                        ?inputs,
+                        "the brokers do not know a topic of the input; waiting for it"
+                    );
+                }
+            }
+            _ => tracing::debug!(worker = self.id, %code, "from the brokers"),
         }
     }
 

@@ -49,6 +49,12 @@ pub fn make_topics(servers: &str, names: &[&str], partitions: i32, settings: &[(
     done(admin.create_topics(&topics, &patiently()));
 }
 
+/// A topic is gone, and all that stood in it.
+pub fn delete(servers: &str, name: &str) {
+    let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
+    done(admin.delete_topics(&[name], &patiently()));
+}
+
 /// A topic has so many partitions from now on.
 pub fn widen(servers: &str, name: &str, partitions: usize) {
     let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");

@@ -25,8 +25,8 @@ mod numbers;
 mod recording;
 mod secured;
 mod stories;
+mod topics;
 mod unkeyed;
-mod wider;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -64,6 +64,14 @@ const CASES: &[Case] = &[
     (
         "unkeyed_lines_are_rekeyed_while_one_of_two_daemons_is_killed",
         unkeyed::one_of_two_killed,
+    ),
+    (
+        "exactly_once_where_the_input_gets_more_partitions_and_no_topic_may_be_made",
+        topics::or_it_is_told,
+    ),
+    (
+        "exactly_once_where_topics_are_deleted_meanwhile",
+        topics::made_again,
     ),
     ("exactly_once_gives_what_replay_gives", exactly::undisturbed),
     ("exactly_once_through_kills", exactly::killed_often),
@@ -115,11 +123,7 @@ const CASES: &[Case] = &[
     ),
     (
         "exactly_once_where_the_input_gets_more_partitions",
-        wider::the_state_follows,
-    ),
-    (
-        "exactly_once_where_the_input_gets_more_partitions_and_no_topic_may_be_made",
-        wider::or_it_is_told,
+        topics::the_state_follows,
     ),
     (
         "a_missing_topic_is_an_error_that_names_it",

@@ -1,20 +1,22 @@
-//! The input gets more partitions while the daemon reads it.
+//! Topics that somebody changes while the daemon runs: the input gets more partitions, others are deleted.
 //!
-//! Place in the flow: the top, beside exactly.rs. Lines of hosts that say something for the first time go to any
-//! partition, new ones too; each must be told once, and no lane may stop for good.
+//! Place in the flow: the top, beside exactly.rs. Each line must be told once, and no lane may stop for good.
 
 use crate::broker::Broker;
 use crate::cases::feed;
 use crate::clients;
 use crate::daemon::{Daemon, Place, wait_for};
 use crate::exactly::{Scene, compare, scene_of};
-use crate::recording::Host;
+use crate::recording::{self, Host};
 
 /// Of each half some come to partitions that were there, and of the second some to new ones.
 const HOSTS: usize = 12;
 const WIDE: usize = 8;
 /// The other input has four.
 const ASSIGNED: usize = WIDE + 4;
+
+/// The clients look sooner at what there is, and do not wait as long for a topic that is not there.
+const SOON: &str = "[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = 1000\n\"topic.metadata.propagation.max.ms\" = 5000\n";
 
 /// The hosts that say something before, and after.
 fn halves(broker: &Broker, name: &str) -> (Scene, Vec<Host>) {
@@ -54,7 +56,7 @@ pub fn the_state_follows(broker: &mut Broker) {
         },
         later,
     ) = halves(broker, "eo-wider");
-    let daemon = place.start("a", "");
+    let daemon = place.start("a", SOON);
     let first = count(&hosts);
     feed(&place, hosts, None).join().expect("fed");
     wait_for_lines(&daemon, first);
@@ -82,7 +84,7 @@ pub fn or_it_is_told(broker: &mut Broker) {
     ) = halves(broker, "eo-wider-by-hand");
     place.start("makes-topics", "").wait_ready();
     let config = place
-        .config("")
+        .config(SOON)
         .replace("create_topics = true", "create_topics = false");
     let mut daemon = place.start_with("a", &config);
     let first = count(&hosts);
@@ -101,5 +103,22 @@ pub fn or_it_is_told(broker: &mut Broker) {
     let daemon = place.start_with("again", &config);
     compare(&place, &expected);
     assert!(records_in_new_ones(&place) > 0);
+    daemon.stop_well();
+}
+
+/// An output, and the state. What stood in an output is gone with it, so it goes before anything is told; the state
+/// goes when nothing is open.
+pub fn made_again(broker: &mut Broker) {
+    let (scene, later) = halves(broker, "eo-deleted");
+    let place = &scene.place;
+    let daemon = place.start("a", SOON);
+    daemon.wait_ready();
+    clients::delete(&place.servers, &place.topic("process"));
+    let before = recording::expected(&scene.hosts, place.folder.path());
+    feed(place, scene.hosts, None).join().expect("fed");
+    compare(place, &before);
+    clients::delete(&place.servers, &format!("{}.state", place.prefix));
+    feed(place, later, None).join().expect("fed");
+    compare(place, &scene.expected);
     daemon.stop_well();
 }
