@@ -19,7 +19,8 @@ Examples:
   TRAILHOUND__COMMIT__INTERVAL=1s trailhound run --config trailhound.toml
 
 The file is read first, then the environment (TRAILHOUND__SECTION__KEY), then these flags.
-SIGTERM and SIGINT stop it: what is open is flushed and committed; a second one stops at once.";
+SIGTERM and SIGINT stop it: what is open is flushed and committed; a second one stops at once. With SIGHUP the
+files of indicators and rules are looked at without waiting for their turn.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -202,7 +202,7 @@ written! {
         /// Files of plain indicators, one a line, `#` begins a comment. A relative path counts from
         /// the directory of the configuration file.
         files: Vec<PathBuf> = "[]",
-        /// How often the files are looked at for a change, from 1 s to 1 d.
+        /// How often the files are looked at for a change, from 1 s to 1 d; with SIGHUP at once.
         reload_interval: Duration = "\"5s\"",
     }
 
@@ -213,7 +213,7 @@ written! {
         files: Vec<PathBuf> = "[]",
         /// The rules that come with the program, too.
         pack: bool = "false",
-        /// How often the files are looked at for a change, from 1 s to 1 d.
+        /// How often the files are looked at for a change, from 1 s to 1 d; with SIGHUP at once.
         reload_interval: Duration = "\"5s\"",
     }
 

@@ -54,6 +54,7 @@ pub(super) async fn keep_fresh(shared: Arc<Shared>, seen: Vec<Seen>) {
     Reload {
         what: "indicators",
         interval: shared.config.intel.reload_interval,
+        now: shared.look.subscribe(),
         read: move |before: &Vec<Seen>| reload(&files, before),
         take,
         failed: || shared.metrics.intel_reload_failures.inc(),

@@ -56,7 +56,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::pipeline::detect::RuleSet;
@@ -88,6 +88,8 @@ pub struct Shared {
     /// What a topic takes at most, known once the topics were looked at.
     most_bytes: OnceLock<BTreeMap<String, usize>>,
     stop: Stop,
+    /// Files are to be looked at now.
+    look: watch::Sender<()>,
 }
 
 impl Shared {
@@ -108,6 +110,7 @@ impl Shared {
             rules: ArcSwap::from_pointee(rules),
             config,
             stop,
+            look: watch::Sender::default(),
         }
     }
 }
@@ -115,19 +118,15 @@ impl Shared {
 /// Runs the daemon until SIGTERM or SIGINT.
 pub fn run(config: Config) -> anyhow::Result<()> {
     let stop = Stop::new();
-    daemon(config, stop.clone(), shutdown::signals(stop))
+    daemon(config, stop, true)
 }
 
 /// Runs the very same daemon until it is told to stop; signals are left alone.
 pub fn run_until(config: Config, stop: Stop) -> anyhow::Result<()> {
-    daemon(config, stop, std::future::pending())
+    daemon(config, stop, false)
 }
 
-fn daemon(
-    config: Config,
-    stop: Stop,
-    signals: impl Future<Output = anyhow::Result<()>> + Send + 'static,
-) -> anyhow::Result<()> {
+fn daemon(config: Config, stop: Stop, heeds_signals: bool) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("metrics")?;
     let (set, seen) = intel::load_first(&config.intel.files, &metrics)?;
     let rules =
@@ -145,13 +144,16 @@ fn daemon(
             let listener = http::bind(address).await?;
             tokio::spawn(http::serve(listener, Arc::clone(&shared)));
         }
-        let stop = shared.stop.clone();
-        tokio::spawn(async move {
-            if let Err(error) = signals.await {
-                tracing::error!(%error, "signals");
-                stop.stop();
-            }
-        });
+        if heeds_signals {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                let heeded = shutdown::signals(shared.stop.clone(), &shared.look);
+                if let Err(error) = heeded.await {
+                    tracing::error!(%error, "signals");
+                    shared.stop.stop();
+                }
+            });
+        }
         tokio::spawn(intel::keep_fresh(Arc::clone(&shared), seen));
         tokio::spawn(rules::keep_fresh(Arc::clone(&shared), seen_rules));
         supervise(&shared).await

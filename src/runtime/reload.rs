@@ -10,6 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 /// What tells one content of a file from the next: a file that is renamed over the old one differs by
 /// its inode, one that is written in place by its time or its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Reload<Read, Take, Failed> {
     /// What stands in them, for the log.
     pub what: &'static str,
     pub interval: Duration,
+    /// Looks now, without waiting for that.
+    pub now: watch::Receiver<()>,
     /// Reads all, where they are not as they were seen last.
     pub read: Read,
     /// Takes what was read into use, and gives how it was seen.
@@ -67,7 +71,10 @@ impl<Read, Take, Failed> Reload<Read, Take, Failed> {
     {
         let (what, mut failing) = (self.what, false);
         loop {
-            tokio::time::sleep(self.interval).await;
+            tokio::select! {
+                () = tokio::time::sleep(self.interval) => {}
+                Ok(()) = self.now.changed() => {}
+            }
             let (read, before) = (self.read.clone(), seen.clone());
             match tokio::task::spawn_blocking(move || read(&before)).await {
                 Ok(Ok(None)) => failing = false,
@@ -96,17 +103,18 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_has_changed_is_taken_and_what_cannot_be_read_is_told() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("list");
-        fs::write(&path, "a").expect("written");
-        let seen = look(&path).expect("seen");
-        let (taken, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let file = path.clone();
+    /// Reads one file, and counts what was taken and what failed.
+    fn watched<'c>(
+        path: &Path,
+        interval: Duration,
+        now: watch::Receiver<()>,
+        (taken, failed): (&'c AtomicUsize, &'c AtomicUsize),
+    ) -> impl Future<Output = ()> + 'c {
+        let (file, seen) = (path.to_owned(), look(path).expect("seen"));
         let reload = Reload {
             what: "lists",
-            interval: Duration::from_millis(1),
+            interval,
+            now,
             read: move |before: &Seen| {
                 let now = look(&file)?;
                 Ok((now != *before).then_some(now))
@@ -119,27 +127,59 @@ mod tests {
                 failed.fetch_add(1, Ordering::Relaxed);
             },
         };
+        reload.keep_fresh(seen)
+    }
+
+    fn run(watched: impl Future<Output = ()>, change: impl Future<Output = ()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let watched = reload.keep_fresh(seen);
-            let change = async {
-                fs::write(&path, "longer").expect("written");
-                while taken.load(Ordering::Relaxed) == 0 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                fs::remove_file(&path).expect("removed");
-                while failed.load(Ordering::Relaxed) < 2 {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
+            .build();
+        runtime.expect("a runtime").block_on(async {
             tokio::select! {
                 () = watched => unreachable!("it goes on for ever"),
                 () = change => {}
             }
         });
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_taken_and_what_cannot_be_read_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("list");
+        fs::write(&path, "a").expect("written");
+        let (taken, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (_now, receiver) = watch::channel(());
+        let often = Duration::from_millis(1);
+        run(watched(&path, often, receiver, (&taken, &failed)), async {
+            fs::write(&path, "longer").expect("written");
+            until(|| taken.load(Ordering::Relaxed) > 0).await;
+            fs::remove_file(&path).expect("removed");
+            until(|| failed.load(Ordering::Relaxed) > 1).await;
+        });
         assert_eq!(taken.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_asks_does_not_wait_for_the_next_look() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("list");
+        fs::write(&path, "a").expect("written");
+        let (taken, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (now, receiver) = watch::channel(());
+        let seldom = Duration::from_secs(86_400);
+        run(watched(&path, seldom, receiver, (&taken, &failed)), async {
+            for (times, text) in [(1, "longer"), (2, "longer still")] {
+                fs::write(&path, text).expect("written");
+                now.send_replace(());
+                until(|| taken.load(Ordering::Relaxed) == times).await;
+            }
+        });
+        assert_eq!(failed.load(Ordering::Relaxed), 0);
     }
 }

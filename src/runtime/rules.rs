@@ -75,6 +75,7 @@ pub(super) async fn keep_fresh(shared: Arc<Shared>, seen: Files) {
     Reload {
         what: "rules",
         interval: rules.reload_interval,
+        now: shared.look.subscribe(),
         read: move |before: &Files| match of(&files)? == *before {
             true => Ok(None),
             false => read(&files, pack).map(Some),

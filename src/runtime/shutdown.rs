@@ -1,8 +1,8 @@
-//! How the daemon is told to stop.
+//! How the daemon is told to stop, and to look at its files.
 //!
 //! Place in the flow: around everything. [`Stop`] is a flag that threads look at and tasks wait for.
 //! It refuses to stop anything itself: workers hand over by themselves, and the deadline is the
-//! supervisor's.
+//! supervisor's; and to read a file, which is reload.rs's.
 
 use std::sync::Arc;
 
@@ -39,14 +39,22 @@ impl Default for Stop {
     }
 }
 
-/// The first SIGTERM or SIGINT stops in order, the second at once.
-pub(super) async fn signals(stop: Stop) -> anyhow::Result<()> {
+/// The first SIGTERM or SIGINT stops in order, the second at once. With SIGHUP files are looked at now: that is what
+/// daemons are known for, and else it would end this one.
+pub(super) async fn signals(stop: Stop, look: &watch::Sender<()>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return "SIGTERM",
+                _ = interrupt.recv() => return "SIGINT",
+                _ = hangup.recv() => {
+                    tracing::info!(signal = "SIGHUP", "looking at the files of indicators and rules");
+                    look.send_replace(());
+                }
+            }
         }
     };
     let name = next().await;

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod reference;
 mod replay;
+mod run;
 mod story;
 
 use std::ffi::OsStr;
