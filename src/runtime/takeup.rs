@@ -280,7 +280,7 @@ impl<P: Port> Worker<P> {
             }
             Some((_, bookmark)) => tracing::warn!(
                 worker = self.id, %topic, partition, state_of = bookmark.next, ?committed,
-                "the state is of another offset than the committed one: somebody set the offset. \
+                "the state is of another offset than the committed one: somebody set the offset, or made the input anew. \
                  The lane begins without it"
             ),
             None if lost => tracing::warn!(
