@@ -9,11 +9,11 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
+use super::hashing::Hashing;
 use super::tracked::{Map, MapKey, SMALL};
 
 /// Places that are told as one. More are fewer records where much changes, and more bytes where little does.
@@ -25,7 +25,6 @@ pub struct Slots<K, V> {
     entries: Vec<(K, V)>,
     /// Places of entries that are gone.
     free: Vec<u32>,
-    hasher: FixedState,
 }
 
 /// A list of more entries grows by so many, or by an eighth: where thousands of hosts grow together, memory that
@@ -53,7 +52,7 @@ impl<K: Hash + Eq, V> Slots<K, V> {
     #[inline]
     fn find(&self, key: &K) -> Option<usize> {
         let is_it = |at: &u32| self.entries[*at as usize].0 == *key;
-        let place = self.places.find(self.hasher.hash_one(key), is_it)?;
+        let place = self.places.find(Hashing.hash_one(key), is_it)?;
         Some(*place as usize)
     }
 
@@ -67,9 +66,9 @@ impl<K: Hash + Eq, V> Slots<K, V> {
     #[inline]
     fn claim(&mut self, key: &K, place: usize) -> Option<usize> {
         let entries = &self.entries;
-        let hash_of = |at: &u32| self.hasher.hash_one(&entries[*at as usize].0);
+        let hash_of = |at: &u32| Hashing.hash_one(&entries[*at as usize].0);
         let is_it = |at: &u32| entries[*at as usize].0 == *key;
-        match self.places.entry(self.hasher.hash_one(key), is_it, hash_of) {
+        match self.places.entry(Hashing.hash_one(key), is_it, hash_of) {
             Entry::Occupied(known) => Some(*known.get() as usize),
             Entry::Vacant(vacant) => {
                 vacant.insert(place as u32);
@@ -203,7 +202,7 @@ impl<K: MapKey, V: Serialize + Default> Map<K, V> for Slots<K, V> {
     fn remove_if(&mut self, key: &K, goes: impl FnOnce(&V) -> bool) -> Option<V> {
         let entries = &self.entries;
         let is_it = |at: &u32| entries[*at as usize].0 == *key;
-        let hash = self.hasher.hash_one(key);
+        let hash = Hashing.hash_one(key);
         let place = self.places.find_entry(hash, is_it).ok()?;
         if !goes(&entries[*place.get() as usize].1) {
             return None;
@@ -255,7 +254,6 @@ impl<K, V> Default for Slots<K, V> {
             places: HashTable::new(),
             entries: Vec::new(),
             free: Vec::new(),
-            hasher: FixedState::default(),
         }
     }
 }

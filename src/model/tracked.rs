@@ -11,10 +11,10 @@ use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::Serialize;
 
+use super::hashing::Hashing;
 use super::weight::{self, Weigh};
 
 /// By what a map may be tracked.
@@ -151,19 +151,26 @@ pub(super) const SMALL: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Tracked<K: MapKey, V: Serialize, M: Map<K, V> = BTreeMap<K, V>> {
     map: M,
-    /// Bytes of all of it; and of these the map's own, beside what the values point to.
+    /// Bytes of all of it.
     weight: usize,
-    own: usize,
-    touched: Option<Touched<M::Part>>,
+    /// `None`: nothing was touched since the last question. In most hosts nothing was, and there are thousands.
+    touched: Option<Box<Touched<M::Part>>>,
+    /// Somebody asks.
+    is_tracked: bool,
     entries: PhantomData<(K, V)>,
 }
 
-/// Parts touched since the last question, and whether something was in each then. `None`: nobody asks.
-type Touched<P> = HashMap<P, bool, FixedState>;
+/// Parts touched since the last question, and whether something was in each then.
+type Touched<P> = HashMap<P, bool, Hashing>;
 
 /// Marks a part, before the map is changed.
 #[inline]
-fn touch<P: MapKey>(touched: &mut Touched<P>, part: P, was_there: impl FnOnce() -> bool) {
+fn touch<P: MapKey>(
+    touched: &mut Option<Box<Touched<P>>>,
+    part: P,
+    was_there: impl FnOnce() -> bool,
+) {
+    let touched = touched.get_or_insert_default();
     touched.entry(part).or_insert_with(was_there);
 }
 
@@ -200,7 +207,7 @@ impl<V: Weigh> Drop for Held<'_, V> {
 impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// From now on changes are marked. What is here already counts as told.
     pub fn track(&mut self) {
-        self.touched = Some(HashMap::default());
+        self.is_tracked = true;
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
@@ -210,10 +217,10 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// For changing it: it counts as changed.
     #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<Held<'_, V>> {
-        if let Some(touched) = &mut self.touched
+        if self.is_tracked
             && let Some(part) = self.map.part_of(key)
         {
-            touch(touched, part, || true);
+            touch(&mut self.touched, part, || true);
         }
         let value = self.map.get_mut(key)?;
         let weight = &mut self.weight;
@@ -222,7 +229,8 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     }
 
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        if let Some(touched) = &mut self.touched {
+        if self.is_tracked {
+            let touched = &mut self.touched;
             match self.map.part_of(&key) {
                 Some(part) => touch(touched, part, || true),
                 None => {
@@ -231,11 +239,15 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
                 }
             }
         }
+        self.put(key, value)
+    }
+
+    fn put(&mut self, key: K, value: V) -> Option<V> {
         self.weight += value.heap();
         let old = self.map.insert(key, value);
         match &old {
             Some(old) => self.weight -= old.heap(),
-            None => self.weigh_map(),
+            None => self.weigh_map(self.map.len() - 1),
         }
         old
     }
@@ -248,22 +260,22 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     #[inline]
     pub fn remove_if(&mut self, key: &K, goes: impl FnOnce(&V) -> bool) -> Option<V> {
         let map = &mut self.map;
-        let old = match &mut self.touched {
-            None => map.remove_if(key, goes)?,
-            Some(touched) => {
+        let old = match self.is_tracked {
+            false => map.remove_if(key, goes)?,
+            true => {
                 let part = map.part_of(key)?;
                 let old = map.remove_if(key, goes)?;
-                touch(touched, part, || true);
+                touch(&mut self.touched, part, || true);
                 old
             }
         };
         self.weight -= old.heap();
         map.shrink(|map, part| {
-            if let Some(touched) = &mut self.touched {
-                touch(touched, part, || map.has_part(part));
+            if self.is_tracked {
+                touch(&mut self.touched, part, || map.has_part(part));
             }
         });
-        self.weigh_map();
+        self.weigh_map(self.map.len() + 1);
         Some(old)
     }
 
@@ -281,8 +293,9 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
     /// Empties it.
     pub fn take(&mut self) -> M {
         let all = std::mem::take(&mut self.map);
-        (self.weight, self.own) = (0, 0);
-        if let Some(touched) = &mut self.touched {
+        self.weight = 0;
+        if self.is_tracked {
+            let touched = &mut self.touched;
             all.parts().for_each(|part| touch(touched, part, || true));
         }
         all
@@ -310,28 +323,20 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
 
     /// Puts back what was saved: no change.
     pub fn restore(&mut self, key: K, value: V) {
-        self.weight += value.heap();
-        let old = self.map.insert(key, value);
-        self.weight -= old.as_ref().map_or(0, V::heap);
-        self.weigh_map();
+        self.put(key, value);
     }
 
     /// The same of all of it, in the place of what was here.
     pub fn put_back(&mut self, map: M) {
-        self.weight = map.iter().map(|(_, value)| value.heap()).sum();
-        self.own = 0;
         self.map = map;
-        self.weigh_map();
+        self.weight = self.weigh_anew();
     }
 
     /// Tells every part that changed since the last question, in order, with what is in it; none: nothing is.
     pub fn changes(&mut self, mut each: impl FnMut(M::Part, Option<M::Piece<'_>>)) {
-        let touched = self.touched.iter_mut().flat_map(HashMap::drain);
-        let mut touched: Vec<(M::Part, bool)> = touched.collect();
+        let touched = self.touched.take();
+        let mut touched: Vec<_> = touched.into_iter().flat_map(|touched| *touched).collect();
         touched.sort_unstable();
-        if let Some(marks) = &mut self.touched {
-            shrink(marks);
-        }
         for (part, was_there) in touched {
             let piece = self.map.piece(part);
             if was_there || piece.is_some() {
@@ -342,14 +347,12 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
 
     /// Whether there may be changes to tell.
     pub fn is_touched(&self) -> bool {
-        self.touched
-            .as_ref()
-            .is_some_and(|touched| !touched.is_empty())
+        self.touched.is_some()
     }
 
     /// Every part that somebody who asked has: all of these are to be forgotten with the map.
     pub fn told(&self) -> BTreeSet<M::Part> {
-        let touched = self.touched.as_ref();
+        let touched = self.touched.as_deref();
         let is_untouched =
             |part: &M::Part| touched.is_none_or(|touched| !touched.contains_key(part));
         let told_and_touched = touched.into_iter().flatten();
@@ -360,12 +363,10 @@ impl<K: MapKey, V: Serialize + Weigh, M: Map<K, V>> Tracked<K, V, M> {
             .collect()
     }
 
-    /// It has more entries, or fewer.
+    /// It had so many entries before.
     #[inline]
-    fn weigh_map(&mut self) {
-        let own = M::weight(self.map.len());
-        self.weight = self.weight - self.own + own;
-        self.own = own;
+    fn weigh_map(&mut self, before: usize) {
+        self.weight = self.weight - M::weight(before) + M::weight(self.map.len());
     }
 }
 
@@ -382,8 +383,8 @@ impl<K: MapKey, V: Serialize, M: Map<K, V>> Default for Tracked<K, V, M> {
         Tracked {
             map: M::default(),
             weight: 0,
-            own: 0,
             touched: None,
+            is_tracked: false,
             entries: PhantomData,
         }
     }

@@ -13,14 +13,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::audit::{AuthKind, AuthRecord};
 use crate::model::logon::{LogonActivity, Principal};
 use crate::model::weight::{block, tree};
-use crate::model::{Due, EventUid, Logon, Ring, Timestamp, Tracked, Weigh};
+use crate::model::{Due, EventUid, Hashing, Logon, Ring, Timestamp, Tracked, Weigh};
 
 use super::attempt::{Attempt, GRACE_MS, service_of};
 use super::names::Names;
@@ -54,7 +53,7 @@ impl Weigh for Session {
 }
 
 /// By process id. Looked up for each record; nobody sees the order.
-type ByPid<V> = Tracked<u32, V, HashMap<u32, V, FixedState>>;
+type ByPid<V> = Tracked<u32, V, HashMap<u32, V, Hashing>>;
 
 /// Process id, session number and time of an end.
 pub type Ended = (u32, Option<u32>, Timestamp);

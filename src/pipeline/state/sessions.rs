@@ -9,12 +9,11 @@
 //! It refuses to guess: a number whose logon was not seen is unknown, and so is one that an event has with
 //! another auid than its logon had. Numbers start again at boot ([`Sessions::reboot`]).
 
-use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::model::session::{Origin, Session};
 use crate::model::tracked::Held;
-use crate::model::{Logon, Timestamp, Tracked};
+use crate::model::{Hashing, Logon, Timestamp, Tracked};
 
 /// Numbers rise with each LOGIN (kernel/audit.c, audit_set_loginuid); records of two processors may swap.
 /// A number that is lower by more is of a new boot.
@@ -22,7 +21,7 @@ const SWAPPED: u32 = 64;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
-    pub by_number: Tracked<u32, Session, HashMap<u32, Session, FixedState>>,
+    pub by_number: Tracked<u32, Session, HashMap<u32, Session, Hashing>>,
     /// The highest number that was given out.
     pub newest: u32,
     /// Sessions that were let go because the bound was reached.
