@@ -11,7 +11,7 @@ pub const HEARD_WITHIN_MS: i64 = 1_800;
 /// and wait up to a second between two attempts (librdkafka's `retry.backoff.max.ms`).
 const FOUND_WITHIN_MS: i64 = 5_000;
 
-/// Times are the wall's, in milliseconds.
+/// Times are in milliseconds of a clock that nobody sets.
 #[derive(Debug)]
 pub struct Leader {
     /// Since when it is listened to.
@@ -48,16 +48,16 @@ impl Leader {
         self.lost = true;
     }
 
-    pub fn is_there(&self, wall: i64) -> bool {
+    pub fn is_there(&self, now: i64) -> bool {
         let heard = self.heard.filter(|_| !self.lost);
-        heard.is_some_and(|heard| wall.saturating_sub(heard) < HEARD_WITHIN_MS)
+        heard.is_some_and(|heard| now.saturating_sub(heard) < HEARD_WITHIN_MS)
     }
 
     /// It came back, and its producers may not have found it yet: they are given as long as it may have been away.
-    pub fn is_back_lately(&self, wall: i64) -> bool {
+    pub fn is_back_lately(&self, now: i64) -> bool {
         self.silence.is_some_and(|(from, until)| {
             let given = until.saturating_sub(from).min(FOUND_WITHIN_MS);
-            wall.saturating_sub(until) < given
+            now.saturating_sub(until) < given
         })
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use prometheus::IntGaugeVec;
 use rdkafka::Statistics;
 
+use super::clock::Moment;
 use super::port::{Consumer, Port};
 use super::worker::Worker;
 
@@ -15,20 +16,20 @@ const VIEW_EVERY: Duration = Duration::from_millis(500);
 
 impl<P: Port> Worker<P> {
     pub(super) fn observe(&mut self) {
-        let wall = self.port.wall_ms();
+        let at = self.moment();
         if let Some(stats) = self.consumer.statistics() {
-            self.hear_statistics(&stats, wall);
+            self.hear_statistics(&stats, at);
             self.gauge_queues(&stats);
         }
         if self.since(self.last_view) >= VIEW_EVERY {
-            self.view(wall);
+            self.view(at.wall);
         }
     }
 
     /// How far each partition is read, and whether there are brokers.
-    fn hear_statistics(&mut self, stats: &Statistics, wall: i64) {
+    fn hear_statistics(&mut self, stats: &Statistics, at: Moment) {
         for (key, seat) in &mut self.seats {
-            let Some(at_end) = seat.statistics(stats, wall) else {
+            let Some(at_end) = seat.statistics(stats, at) else {
                 continue;
             };
             self.ends.settle(key.0, key.1, at_end);

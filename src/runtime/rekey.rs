@@ -13,6 +13,7 @@ use std::sync::Arc;
 use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::abreast::{Abreast, Outlook};
+use super::clock::Moment;
 use super::error::WorkerError;
 use super::port::{Port, Producer};
 use super::seat::Seat;
@@ -187,20 +188,20 @@ impl<P: Port> Worker<P> {
     }
 
     async fn write_held(&mut self, rekey: &mut Rekey) -> Result<(), WorkerError> {
-        let (now, wall) = (self.port.now(), self.port.wall_ms());
+        let (now, at) = (self.port.now(), self.moment());
         let is_own = |partition| self.seats.contains_key(&(rekey.from, partition));
         let upstream = self.upstream.as_ref();
         let stands = upstream.and_then(|upstream| upstream.stands_at(now, is_own));
         for _ in 0..AT_ONCE {
-            let outlook = |partition| self.outlook((rekey.from, partition), wall);
+            let outlook = |partition| self.outlook((rekey.from, partition), at);
             let is_ahead = stands.is_some_and(|stands| self.is_ahead(rekey, stands));
-            let Some(message) = rekey.held.next((now, wall), is_ahead, outlook) else {
+            let Some(message) = rekey.held.next((now, at.wall), is_ahead, outlook) else {
                 break;
             };
             self.write_one(rekey, &message).await?;
             let key = (rekey.from, message.partition());
             if let Some(seat) = self.seats.get_mut(&key) {
-                seat.wrote(message.offset(), message.timestamp().to_millis(), wall);
+                seat.wrote(message.offset(), message.timestamp().to_millis(), at);
             }
         }
         Ok(())
@@ -218,10 +219,10 @@ impl<P: Port> Worker<P> {
     }
 
     /// What may come of a partition of the input.
-    fn outlook(&self, key: Key, wall: i64) -> Outlook {
+    fn outlook(&self, key: Key, at: Moment) -> Outlook {
         let at_end = self.ends.at_end(key.0, key.1);
         let seat = self.seats.get(&key);
-        seat.map_or(Outlook::Away, |seat| seat.outlook(at_end, wall))
+        seat.map_or(Outlook::Away, |seat| seat.outlook(at_end, at))
     }
 
     async fn write_one(

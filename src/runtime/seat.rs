@@ -9,7 +9,7 @@ use std::time::Duration;
 use rdkafka::statistics::Statistics;
 
 use super::abreast::Outlook;
-use super::clock::ArrivalClock;
+use super::clock::{ArrivalClock, Moment};
 use super::leader::Leader;
 use super::offsets::{Position, Start, WrittenOn};
 use super::view::PartitionView;
@@ -39,7 +39,7 @@ pub struct Seat {
     /// Its input is our own: what is not committed yet will be read too, and may stand in the open transaction of a worker
     /// that died.
     pub is_rekeyed: bool,
-    /// Wall time at which something was read last.
+    /// When something was read last, by the steady clock.
     read_at: i64,
     /// The end that an input that is written on was read to.
     end: Option<i64>,
@@ -63,7 +63,7 @@ impl Seat {
         mut lane: Lane,
         start: Start,
         (low, high): (i64, i64),
-        wall: i64,
+        at: Moment,
     ) -> Seat {
         if let Some(offset) = start.told_before {
             lane.told_before(offset);
@@ -88,7 +88,7 @@ impl Seat {
             start,
             goal: high,
             caught_up: start.read_from.unwrap_or(low) >= high,
-            leader: Leader::new(wall),
+            leader: Leader::new(at.steady),
             lag: None,
             counted: Stats::default(),
             gauged: [0; 4],
@@ -115,23 +115,23 @@ impl Seat {
         (self.committed != Some(position)).then_some(position)
     }
 
-    pub fn read(&mut self, offset: i64, wall: i64) {
+    pub fn read(&mut self, offset: i64, at: Moment) {
         self.next = Some(offset + 1);
         self.changed = true;
-        self.leader.heard(wall);
-        self.read_at = wall;
+        self.leader.heard(at.steady);
+        self.read_at = at.steady;
         self.caught_up |= offset + 1 >= self.goal;
     }
 
     /// Its input is our own; it was taken up now.
-    pub fn rekeyed(&mut self, wall: i64) {
+    pub fn rekeyed(&mut self, at: Moment) {
         self.is_rekeyed = true;
-        self.read_at = wall;
+        self.read_at = at.steady;
     }
 
     /// Nothing was read for so long.
-    pub fn is_quiet(&self, wall: i64, grace: Duration) -> bool {
-        u128::try_from(wall.saturating_sub(self.read_at))
+    pub fn is_quiet(&self, at: Moment, grace: Duration) -> bool {
+        u128::try_from(at.steady.saturating_sub(self.read_at))
             .is_ok_and(|quiet| quiet >= grace.as_millis())
     }
 
@@ -149,8 +149,8 @@ impl Seat {
     }
 
     /// A record was written on.
-    pub fn wrote(&mut self, offset: i64, timestamp: Option<i64>, wall: i64) {
-        self.read(offset, wall);
+    pub fn wrote(&mut self, offset: i64, timestamp: Option<i64>, at: Moment) {
+        self.read(offset, at);
         self.wrote = timestamp.or(self.wrote);
     }
 
@@ -171,9 +171,9 @@ impl Seat {
     }
 
     /// All of it was read, and just now the leader said so.
-    pub fn at_end(&mut self, wall: i64) {
+    pub fn at_end(&mut self, at: Moment) {
         self.caught_up();
-        self.leader.heard(wall);
+        self.leader.heard(at.steady);
     }
 
     pub fn caught_up(&mut self) {
@@ -186,10 +186,10 @@ impl Seat {
     }
 
     /// What may come of it; `is_at_end`: all that was there has been read.
-    pub fn outlook(&self, is_at_end: bool, wall: i64) -> Outlook {
-        match (self.leader.is_there(wall), is_at_end) {
+    pub fn outlook(&self, is_at_end: bool, at: Moment) -> Outlook {
+        match (self.leader.is_there(at.steady), is_at_end) {
             (false, _) => Outlook::Away,
-            (true, _) if self.leader.is_back_lately(wall) => Outlook::Back,
+            (true, _) if self.leader.is_back_lately(at.steady) => Outlook::Back,
             (true, true) => Outlook::AtEnd,
             (true, false) => Outlook::More,
         }
@@ -197,7 +197,7 @@ impl Seat {
 
     /// Takes what the statistics say of this partition. Returns whether all of it has been read, where
     /// they know.
-    pub fn statistics(&mut self, stats: &Statistics, wall: i64) -> Option<bool> {
+    pub fn statistics(&mut self, stats: &Statistics, at: Moment) -> Option<bool> {
         let partition = stats
             .topics
             .get(&*self.topic)?
@@ -209,8 +209,8 @@ impl Seat {
             .find(|broker| broker.nodeid == partition.leader);
         if let Some(leader) = leader.filter(|leader| leader.state == "UP") {
             // Who is busy reads them late; they say when they were made, in whole seconds.
-            let made = wall.min((stats.time + 1) * 1000);
-            self.leader.heard(made - leader.rxidle / 1000);
+            let age = (at.wall - (stats.time + 1) * 1000).max(0);
+            self.leader.heard(at.steady - age - leader.rxidle / 1000);
         }
         // Negative: not known yet.
         let end = partition.hi_offset;

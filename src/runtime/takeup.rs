@@ -99,11 +99,12 @@ impl<P: Port> Worker<P> {
 
     /// In the place of the one that was there, if any.
     pub(super) fn take_seat(&mut self, key: Key, mut seat: Seat) {
+        let at = self.moment();
         match &mut self.rekey {
             Some(rekey) => {
                 rekey.add(key);
                 if seat.source == Source::Audit && !rekey.is_from(key.0) {
-                    seat.rekeyed(self.port.wall_ms());
+                    seat.rekeyed(at);
                 }
             }
             None if seat.source == Source::Audit => seat.lane.watch_hosts(),
@@ -253,8 +254,8 @@ impl<P: Port> Worker<P> {
         let (source, topic) = self.topics[found.key.0].clone();
         tracing::info!(worker = self.id, %topic, partition = found.key.1,
             from = start.read_from, told_before = start.told_before, "partition assigned");
-        let (of, wall) = ((source, topic, found.key.1), self.port.wall_ms());
-        let seat = Seat::new(of, lane, start, found.watermarks, wall);
+        let of = (source, topic, found.key.1);
+        let seat = Seat::new(of, lane, start, found.watermarks, self.moment());
         (found.key, seat, start.read_from)
     }
 

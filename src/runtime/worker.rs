@@ -24,6 +24,7 @@ use rdkafka::message::{Headers, Message, OwnedMessage};
 
 use super::Shared;
 use super::abreast::Outlook;
+use super::clock::Moment;
 use super::commit::Progress;
 use super::eof::Ends;
 use super::error::WorkerError;
@@ -75,6 +76,8 @@ pub struct Worker<P: Port> {
     pub(super) upstream: Option<Arc<Upstream>>,
     pub(super) outputs: Outputs,
     pub(super) progress: Progress,
+    /// Where its steady clock begins.
+    began: Instant,
     pub(super) last_view: Instant,
     pub(super) brokers_away: bool,
     /// So was a topic of the input, since the group gave partitions last.
@@ -123,6 +126,7 @@ impl<P: Port> Worker<P> {
             upstream,
             outputs: Outputs::new(),
             progress: Progress::default(),
+            began: port.now(),
             last_view: port.now(),
             brokers_away: false,
             input_away: false,
@@ -187,6 +191,14 @@ impl<P: Port> Worker<P> {
         Ok(())
     }
 
+    pub(super) fn moment(&self) -> Moment {
+        let steady = self.since(self.began).as_millis();
+        Moment {
+            wall: self.port.wall_ms(),
+            steady: i64::try_from(steady).unwrap_or(i64::MAX),
+        }
+    }
+
     pub(super) fn since(&self, began: Instant) -> Duration {
         self.port.now().saturating_duration_since(began)
     }
@@ -228,13 +240,13 @@ impl<P: Port> Worker<P> {
     /// Reads what is there, at most a batch.
     async fn intake(&mut self) -> Result<(), WorkerError> {
         let consumer = Rc::clone(&self.consumer);
-        let mut wall = self.port.wall_ms();
+        let mut at = self.moment();
         for read in 0..BATCH {
             // Before anything newer, or a position would pass them.
             while let Some(stray) = self.strays.pop_front() {
                 match self.is_to_be_keyed(&stray) {
                     true => self.hold(stray),
-                    false => self.take(&stray, wall).await?,
+                    false => self.take(&stray, at).await?,
                 }
             }
             let polled = match read {
@@ -242,14 +254,14 @@ impl<P: Port> Worker<P> {
                 _ => consumer.poll(),
             };
             if read % 64 == 0 {
-                wall = self.port.wall_ms();
+                at = self.moment();
             }
             match polled {
                 None => break,
                 Some(Ok(message)) if self.is_to_be_keyed(&message) => {
                     self.hold(P::Consumer::keep(message));
                 }
-                Some(Ok(message)) => self.take(&message, wall).await?,
+                Some(Ok(message)) => self.take(&message, at).await?,
                 Some(Err(error)) => self.news(error)?,
             }
             if self.readings.is_empty() && consumer.has_decision() {
@@ -265,15 +277,15 @@ impl<P: Port> Worker<P> {
     }
 
     /// Gives one record to its lane, and what comes out to the sink.
-    async fn take<M: Message>(&mut self, message: &M, wall: i64) -> Result<(), WorkerError> {
-        match self.step(message, wall) {
+    async fn take<M: Message>(&mut self, message: &M, at: Moment) -> Result<(), WorkerError> {
+        match self.step(message, at) {
             Some(key) if !self.outputs.is_empty() => self.hand_to_sink(key).await,
             _ => Ok(()),
         }
     }
 
     /// Gives one record to its lane, where there is one.
-    fn step<M: Message>(&mut self, message: &M, wall: i64) -> Option<Key> {
+    fn step<M: Message>(&mut self, message: &M, at: Moment) -> Option<Key> {
         let mut topics = self.topics.iter();
         let topic = topics.position(|(_, name)| **name == *message.topic())?;
         let key = (topic, message.partition());
@@ -290,10 +302,10 @@ impl<P: Port> Worker<P> {
             host,
             offset: message.offset(),
         };
-        let now = seat.clock.record(message.timestamp().to_millis(), wall);
+        let now = seat.clock.record(message.timestamp().to_millis(), at.wall);
         seat.ticked = now.0;
         seat.lane.step(now, input, &self.intel, &mut self.outputs);
-        seat.read(message.offset(), wall);
+        seat.read(message.offset(), at);
         self.ends.record(key.0, key.1);
         Some(key)
     }
@@ -384,13 +396,13 @@ impl<P: Port> Worker<P> {
 
     /// What the client reports between records. Mostly news, not failures: brokers go and come back.
     fn news(&mut self, error: KafkaError) -> Result<(), WorkerError> {
-        let wall = self.port.wall_ms();
+        let at = self.moment();
         match error {
             KafkaError::PartitionEOF(partition) => {
                 let topic = self.ends.eof(partition);
                 let seat = topic.and_then(|topic| self.seats.get_mut(&(topic, partition)));
                 if let Some(seat) = seat {
-                    seat.at_end(wall);
+                    seat.at_end(at);
                 }
                 Ok(())
             }
@@ -442,7 +454,7 @@ impl<P: Port> Worker<P> {
 
     /// Lets time pass in the lanes that have read all there is.
     async fn tick(&mut self) -> Result<(), WorkerError> {
-        let wall = self.port.wall_ms();
+        let at = self.moment();
         let upstream = self.upstream.as_ref();
         let is_fresh = upstream.is_some_and(|upstream| upstream.is_fresh(self.port.now()));
         let grace = upstream::grace(&self.shared);
@@ -451,14 +463,14 @@ impl<P: Port> Worker<P> {
             let Some(seat) = self.seats.get_mut(&key) else {
                 continue;
             };
-            let outlook = seat.outlook(self.ends.at_end(key.0, key.1), wall);
+            let outlook = seat.outlook(self.ends.at_end(key.0, key.1), at);
             if outlook != Outlook::AtEnd
-                || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(wall, grace)))
+                || (seat.is_rekeyed && !(is_fresh && seat.is_quiet(at, grace)))
             {
                 seat.clock.stall();
                 continue;
             }
-            let Some(now) = seat.clock.idle(wall) else {
+            let Some(now) = seat.clock.idle(at.steady) else {
                 continue;
             };
             if now.0 - seat.ticked >= TICK_MS {

@@ -15,6 +15,7 @@ use crate::group::Group;
 use crate::log::{Log, Record};
 use crate::numbers::Numbers;
 use crate::outbox::Outbox;
+use crate::port::BEGIN;
 
 /// What a worker has done beside it.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -32,6 +33,9 @@ pub enum Fault {
     EpochIgnored,
 }
 
+/// Milliseconds by which a wrong clock is ahead.
+const AHEAD: i64 = 7_200_000;
+
 #[derive(Default)]
 pub struct Node {
     pub dead: bool,
@@ -44,6 +48,8 @@ pub struct Node {
 pub struct Brokers {
     /// Milliseconds since the simulation began.
     pub now: i64,
+    /// The daemons' clocks are two hours ahead until then, as of machines that came up with a wrong one; then they are set.
+    pub set_right: i64,
     pub numbers: Numbers,
     pub logs: BTreeMap<Named, Log>,
     pub coordinator: Coordinator,
@@ -79,6 +85,8 @@ impl Brokers {
             .flat_map(|(topic, count)| (0..*count).map(|number| ((*topic).to_owned(), number)));
         let mut brokers = Brokers {
             now: 0,
+            // Not drawn: seeds that found something are to do the same as then.
+            set_right: if seed % 4 == 3 { 40_000 } else { 0 },
             logs: partitions
                 .map(|partition| (partition, Log::default()))
                 .collect(),
@@ -101,6 +109,12 @@ impl Brokers {
         brokers.coordinator.ignores_fences = fault == Some(Fault::EpochIgnored);
         brokers.group.ignores_fences = fault == Some(Fault::GenerationIgnored);
         brokers
+    }
+
+    /// The wall time that a daemon is told.
+    pub fn wall(&self) -> i64 {
+        let ahead = if self.now < self.set_right { AHEAD } else { 0 };
+        BEGIN + self.now + ahead
     }
 
     pub fn count(&mut self, what: &'static str) {

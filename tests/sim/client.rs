@@ -14,7 +14,6 @@ use trailhound::runtime::port::{Decision, Isolation, Named, ReadFrom, ToCommit};
 
 use crate::brokers::Brokers;
 use crate::group::{Heard, Membership};
-use crate::port::BEGIN;
 
 /// Milliseconds between two reports.
 const STATISTICS: i64 = 1_000;
@@ -295,8 +294,10 @@ impl Brokers {
             return None;
         }
         client.reported = self.now;
+        let time = self.wall() / 1000;
+        let client = &self.clients[&id];
         let mut statistics = Statistics {
-            time: (BEGIN + self.now) / 1000,
+            time,
             ..Statistics::default()
         };
         let broker = Broker {

@@ -150,7 +150,7 @@ impl Port for Simulated {
     }
 
     fn wall_ms(&self) -> i64 {
-        BEGIN + lock(&self.cluster).now
+        lock(&self.cluster).wall()
     }
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {
