@@ -121,34 +121,31 @@ fn connect(config: &Config, file: &str) -> Result<(), Failure> {
     for doubt in &report.doubtful {
         eprintln!("{file}: warning: {doubt}");
     }
-    let narrow = report.narrow.iter();
-    if config.kafka.create_topics {
-        let more =
-            narrow.map(|topic| format!("partitions of {} up to {}", topic.name, topic.needs));
-        let made: Vec<String> = report.missing.into_iter().chain(more).collect();
-        match made.is_empty() {
-            true => eprintln!("{file}: the brokers answer, and all topics are there"),
-            false => eprintln!(
-                "{file}: the brokers answer; made at start: {}",
-                made.join(", ")
-            ),
-        }
-        return Ok(());
-    }
-    let missing = (!report.missing.is_empty()).then(|| {
-        let names = report.missing.join(", ");
-        format!("missing topics: {names}; expected them to exist, or kafka.create_topics = true")
+    let makes = config.kafka.create_topics;
+    let narrow = report.narrow.iter().map(|topic| match makes {
+        true => format!("partitions of {} up to {}", topic.name, topic.needs),
+        false => topic.to_string(),
     });
-    let wrong: Vec<String> = missing
-        .into_iter()
-        .chain(narrow.map(ToString::to_string))
-        .collect();
-    if wrong.is_empty() {
-        eprintln!("{file}: the brokers answer, and all topics are there");
-        return Ok(());
+    let missing = report.missing.join(", ");
+    let missing = (!missing.is_empty()).then(|| match makes {
+        true => missing,
+        false => format!(
+            "missing topics: {missing}; expected them to exist, or kafka.create_topics = true"
+        ),
+    });
+    let lacking: Vec<String> = missing.into_iter().chain(narrow).collect();
+    match (lacking.is_empty(), makes) {
+        (true, _) => eprintln!("{file}: the brokers answer, and all topics are there"),
+        (false, true) => eprintln!(
+            "{file}: the brokers answer; made at start: {}",
+            lacking.join(", ")
+        ),
+        (false, false) => {
+            let lacking = lacking.join(&format!("\n{file}: "));
+            return Err(Failure::Configuration(format!("{file}: {lacking}")));
+        }
     }
-    let wrong = wrong.join(&format!("\n{file}: "));
-    Err(Failure::Configuration(format!("{file}: {wrong}")))
+    Ok(())
 }
 
 fn describe_verdict(all: &mut Lines, verdict: &Verdict) {

@@ -102,5 +102,7 @@ mod tests {
         clock.stall();
         assert_eq!(clock.idle(70_000), Some(Timestamp(1_025)));
         assert_eq!(clock.idle(70_030), Some(Timestamp(1_055)));
+        // Neither is a clock that is set back.
+        assert_eq!(clock.idle(1_000), Some(Timestamp(1_055)));
     }
 }

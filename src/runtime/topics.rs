@@ -148,13 +148,16 @@ fn make(
 ) -> Result<Report, TopicError> {
     let (mut created, mut deadline) = (Vec::new(), None);
     loop {
-        let report = fit(config, look(config, timeout)?)?;
+        let report = look(config, timeout)?;
+        if !report.unfit.is_empty() {
+            return Err(TopicError::Unfit(report.unfit));
+        }
         if report.missing.is_empty() && report.narrow.is_empty() {
             return Ok(Report { created, ..report });
         }
         // The brokers learn of what was made one after the other.
         let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout);
-        if Instant::now() > deadline {
+        if !config.kafka.create_topics || Instant::now() > deadline {
             return Err(lacking(report));
         }
         create(config, &report, timeout)?;
@@ -163,18 +166,6 @@ fn make(
         let new: Vec<String> = new.filter(|name| !created.contains(name)).collect();
         created.extend(new);
         std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// Nothing stands in the way of what was found, but for what is going to be made.
-fn fit(config: &Config, report: Report) -> Result<Report, TopicError> {
-    if !report.unfit.is_empty() {
-        return Err(TopicError::Unfit(report.unfit));
-    }
-    let lacks = !report.missing.is_empty() || !report.narrow.is_empty();
-    match lacks && !config.kafka.create_topics {
-        true => Err(lacking(report)),
-        false => Ok(report),
     }
 }
 
@@ -272,10 +263,11 @@ fn settings_of(
     let topics: Vec<_> = names
         .map(|(name, _)| ResourceSpecifier::Topic(name))
         .collect();
-    let described = tokio::runtime::Builder::new_current_thread()
-        .build()?
-        .block_on(admin.describe_configs(&topics, &options(timeout)))
-        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
+    let described = answer(
+        config,
+        &admin,
+        admin.describe_configs(&topics, &options(timeout)),
+    )?;
     let mut all = BTreeMap::new();
     for ((name, _), topic) in report.present.iter().zip(described) {
         match topic {
@@ -302,6 +294,17 @@ fn options(timeout: Duration) -> AdminOptions {
         .request_timeout(Some(timeout))
 }
 
+/// Waits for what the brokers say to a question.
+fn answer<T>(
+    config: &Config,
+    admin: &AdminClient<Hearing>,
+    asked: impl Future<Output = Result<T, KafkaError>>,
+) -> Result<T, TopicError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let answer = runtime.block_on(asked);
+    answer.map_err(|error| unreachable(config, error, admin.inner().context()))
+}
+
 fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), TopicError> {
     if report.missing.is_empty() {
         return Ok(());
@@ -318,11 +321,11 @@ fn create(config: &Config, report: &Report, timeout: Duration) -> Result<(), Top
             }
         })
         .collect();
-    let options = options(timeout);
-    let results = tokio::runtime::Builder::new_current_thread()
-        .build()?
-        .block_on(admin.create_topics(&topics, &options))
-        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
+    let results = answer(
+        config,
+        &admin,
+        admin.create_topics(&topics, &options(timeout)),
+    )?;
     // Else another daemon was quicker.
     taken(results, RDKafkaErrorCode::TopicAlreadyExists)
 }
@@ -337,10 +340,11 @@ fn widen(config: &Config, report: &Report, timeout: Duration) -> Result<(), Topi
     let wider: Vec<_> = narrow
         .map(|topic| NewPartitions::new(&topic.name, topic.needs))
         .collect();
-    let results = tokio::runtime::Builder::new_current_thread()
-        .build()?
-        .block_on(admin.create_partitions(&wider, &options(timeout)))
-        .map_err(|error| unreachable(config, error, admin.inner().context()))?;
+    let results = answer(
+        config,
+        &admin,
+        admin.create_partitions(&wider, &options(timeout)),
+    )?;
     for topic in &report.narrow {
         tracing::warn!(
             topic = topic.name,

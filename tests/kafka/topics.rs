@@ -25,15 +25,14 @@ fn halves(broker: &Broker, name: &str) -> (Scene, Vec<Host>) {
     (scene, later)
 }
 
-/// Everything that was fed has been read.
-fn wait_for_lines(daemon: &Daemon, lines: usize) {
+/// All that the first say has been read when the input gets more partitions.
+fn widen_behind(place: &Place, daemon: &Daemon, first: Vec<Host>) {
+    let lines: usize = first.iter().map(|host| host.lines.len()).sum();
+    feed(place, first, None).join().expect("fed");
     wait_for("all lines", || {
         (daemon.counted("input_lines_total") >= lines as f64).then_some(())
     });
-}
-
-fn count(hosts: &[Host]) -> usize {
-    hosts.iter().map(|host| host.lines.len()).sum()
+    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
 }
 
 /// Records in partitions that were not there at first.
@@ -48,25 +47,16 @@ fn records_in_new_ones(place: &Place) -> i64 {
 
 /// The daemon gives the topic of its state as many.
 pub fn the_state_follows(broker: &mut Broker) {
-    let (
-        Scene {
-            place,
-            hosts,
-            expected,
-        },
-        later,
-    ) = halves(broker, "eo-wider");
+    let (scene, later) = halves(broker, "eo-wider");
+    let place = &scene.place;
     let daemon = place.start("a", SOON);
-    let first = count(&hosts);
-    feed(&place, hosts, None).join().expect("fed");
-    wait_for_lines(&daemon, first);
-    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
+    widen_behind(place, &daemon, scene.hosts);
     wait_for("the new partitions", || {
         (daemon.counted("assigned_partitions") == ASSIGNED as f64).then_some(())
     });
-    feed(&place, later, None).join().expect("fed");
-    compare(&place, &expected);
-    assert!(records_in_new_ones(&place) > 0);
+    feed(place, later, None).join().expect("fed");
+    compare(place, &scene.expected);
+    assert!(records_in_new_ones(place) > 0);
     let state = format!("{}.state", place.prefix);
     assert_eq!(clients::ends(&place.servers, &state).len(), WIDE);
     daemon.stop_well();
@@ -74,24 +64,15 @@ pub fn the_state_follows(broker: &mut Broker) {
 
 /// Where it may not: it says what is to be done, and ends; and where that was done, it goes on.
 pub fn or_it_is_told(broker: &mut Broker) {
-    let (
-        Scene {
-            place,
-            hosts,
-            expected,
-        },
-        later,
-    ) = halves(broker, "eo-wider-by-hand");
+    let (scene, later) = halves(broker, "eo-wider-by-hand");
+    let place = &scene.place;
     place.start("makes-topics", "").wait_ready();
     let config = place
         .config(SOON)
         .replace("create_topics = true", "create_topics = false");
     let mut daemon = place.start_with("a", &config);
-    let first = count(&hosts);
-    feed(&place, hosts, None).join().expect("fed");
-    wait_for_lines(&daemon, first);
-    clients::widen(&place.servers, &place.topic("audit.raw"), WIDE);
-    feed(&place, later, None).join().expect("fed");
+    widen_behind(place, &daemon, scene.hosts);
+    feed(place, later, None).join().expect("fed");
     let state = format!("{}.state", place.prefix);
     let told = format!("--topic {state} --partitions {WIDE}");
     assert!(!daemon.wait().success());
@@ -101,8 +82,8 @@ pub fn or_it_is_told(broker: &mut Broker) {
     assert!(!status.success() && said.contains(&told), "{said}");
     clients::widen(&place.servers, &state, WIDE);
     let daemon = place.start_with("again", &config);
-    compare(&place, &expected);
-    assert!(records_in_new_ones(&place) > 0);
+    compare(place, &scene.expected);
+    assert!(records_in_new_ones(place) > 0);
     daemon.stop_well();
 }
 
