@@ -37,8 +37,12 @@ pub fn refusal(error: &KafkaError, reason: &str) -> Option<Refusal> {
     Some(Refusal { reason, advice })
 }
 
-/// Tells what a client in use says: that it is not let in is for people, the rest is followed by its consequences.
+/// Tells what a client in use says: that it is not let in is for people, the rest is followed by its consequences. That all is read
+/// is no error.
 pub fn tell(who: &str, error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     match refusal(error, reason) {
         Some(Refusal { reason, advice }) => {
             tracing::error!(

@@ -60,7 +60,7 @@ impl Port for Live {
         let config = &self.shared.config;
         let client = client::consumer(&config.kafka, config.delivery, &config.memory);
         let born = Instant::now();
-        let consumer = client.create_with_context(Group::new(&self.shared))?;
+        let consumer = client.create_with_context(Group::default())?;
         Ok(LiveConsumer {
             client: Arc::new(consumer),
             born,

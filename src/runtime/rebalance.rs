@@ -8,8 +8,8 @@
 //! being closed nobody is left to answer, and a close without an answer would wait forever.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -20,11 +20,11 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::port::Decision;
-use super::{Shared, client, hearing, lock};
+use super::{client, hearing, lock};
 
 /// The consumer's side of the callbacks.
+#[derive(Default)]
 pub struct Group {
-    shared: Arc<Shared>,
     decisions: Mutex<VecDeque<Decision>>,
     stats: Mutex<Option<Statistics>>,
     commits: Mutex<VecDeque<Result<(), String>>>,
@@ -32,16 +32,6 @@ pub struct Group {
 }
 
 impl Group {
-    pub fn new(shared: &Arc<Shared>) -> Group {
-        Group {
-            shared: Arc::clone(shared),
-            decisions: Mutex::default(),
-            stats: Mutex::default(),
-            commits: Mutex::default(),
-            closing: AtomicBool::new(false),
-        }
-    }
-
     /// The oldest decision that waits for an answer.
     pub fn decision(&self) -> Option<Decision> {
         lock(&self.decisions).pop_front()
@@ -81,8 +71,8 @@ impl ClientContext for Group {
         client::log(level, facility, message);
     }
 
+    /// Polling gives it too, and there it is counted.
     fn error(&self, error: KafkaError, reason: &str) {
-        self.shared.metrics.broker_errors.inc();
         hearing::tell("consumer", &error, reason);
     }
 

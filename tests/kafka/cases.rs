@@ -257,6 +257,26 @@ pub fn broker_killed(broker: &mut Broker) {
     daemon.stop_well();
 }
 
+/// To have read all there is, again and again, is no trouble with the brokers.
+pub fn no_trouble(broker: &mut Broker) {
+    let place = Place::new(broker, "quiet");
+    let daemon = place.start("a", "");
+    daemon.wait_ready();
+    let lines = recording::lines("node.plugin.log.gz");
+    let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));
+    let errors = || daemon.counted("broker_errors_total");
+    let before = errors();
+    for (read, line) in (1..).zip(lines.iter().take(20)) {
+        feeder.send("web01", line);
+        feeder.flush();
+        wait_for("a line", || {
+            (daemon.counted("input_lines_total") >= f64::from(read)).then_some(())
+        });
+    }
+    assert_eq!(errors(), before);
+    daemon.stop_well();
+}
+
 pub fn broken_line(broker: &mut Broker) {
     let place = Place::new(broker, "broken");
     let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));
@@ -382,7 +402,7 @@ pub fn http_answers(broker: &mut Broker) {
 }
 
 /// What a topic takes that takes only small records.
-const SMALL: (&str, &str) = ("max.message.bytes", "6000");
+pub const SMALL: (&str, &str) = ("max.message.bytes", "6000");
 
 /// Feeds one host, whose program starts go to such a topic.
 pub fn feed_to_small_records(place: &Place) -> Documents {
@@ -390,7 +410,7 @@ pub fn feed_to_small_records(place: &Place) -> Documents {
     feed_one_host(place)
 }
 
-fn feed_one_host(place: &Place) -> Documents {
+pub fn feed_one_host(place: &Place) -> Documents {
     let hosts = recording::hosts(1);
     let expected = recording::expected(&hosts, place.folder.path());
     feed(place, hosts, None).join().expect("fed");

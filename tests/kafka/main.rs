@@ -143,6 +143,10 @@ const CASES: &[Case] = &[
     ),
     ("http_answers", cases::http_answers),
     (
+        "to_have_read_all_there_is_is_no_trouble_with_the_brokers",
+        cases::no_trouble,
+    ),
+    (
         "an_output_too_large_for_the_brokers_is_told_and_does_not_wedge",
         cases::too_large,
     ),
