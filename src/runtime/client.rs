@@ -14,6 +14,8 @@ use crate::config::{Config, Delivery, Kafka, Memory};
 /// Outputs in a producer's queue are seldom smaller, in KiB: for each as much may be there as one message. Beyond the queue
 /// the input stops.
 const MESSAGES_A_KBYTE: u64 = 3;
+/// Of one batch to a topic, where nothing is known of that.
+pub const BATCH_BYTES: usize = 1_000_000;
 /// The client's own default of `message.max.bytes`.
 const MESSAGE_BYTES: u64 = 1_000_000;
 /// What a reader of the state has fetched and not yet read, in KiB.
@@ -193,7 +195,7 @@ pub fn producer(config: &Config) -> ClientConfig {
     config
         .set(IDLE, PRODUCER_IDLE.as_millis().to_string())
         .set("linger.ms", "5")
-        .set("batch.size", "1000000")
+        .set("batch.size", BATCH_BYTES.to_string())
         .set("compression.type", "lz4")
         // The same key lands in the same partition as with Kafka's own producers.
         .set("partitioner", "murmur2_random")

@@ -60,7 +60,8 @@ impl WorkerError {
     pub(super) fn is_of_this_worker_alone(&self) -> bool {
         matches!(
             self,
-            WorkerError::Sink(SinkError::Unusable { .. }) | WorkerError::Overtaken { .. }
+            WorkerError::Sink(SinkError::Unusable { .. } | SinkError::TooLarge { .. })
+                | WorkerError::Overtaken { .. }
         )
     }
 }

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{Message, OwnedMessage};
 
+use super::sizes::reckon;
 use super::{Shared, lock};
 
 /// Flags of an output's number; its lowest bit is the epoch.
@@ -29,6 +30,8 @@ pub struct Ledger {
     refused: Mutex<VecDeque<(OwnedMessage, usize)>>,
     /// Of these, those that are on their way again.
     again: AtomicUsize,
+    /// With transactions: topic and size of the largest that was refused for its size.
+    too_large: Mutex<Option<(String, usize)>>,
     /// Topic and reason of the first that failed.
     failed: Mutex<Option<(String, KafkaError)>>,
 }
@@ -41,6 +44,7 @@ impl Ledger {
             transactional,
             refused: Mutex::default(),
             again: AtomicUsize::new(0),
+            too_large: Mutex::default(),
             failed: Mutex::default(),
         }
     }
@@ -67,10 +71,30 @@ impl Ledger {
             lock(&self.refused).push_back((message(), number));
             return;
         }
+        if *error == too_large {
+            self.refused_for_size(&message());
+        }
         lock(&self.failed).get_or_insert_with(|| (topic.to_owned(), error.clone()));
         if self.transactional {
             self.done(number);
         }
+    }
+
+    fn refused_for_size(&self, message: &OwnedMessage) {
+        let (key, value) = (message.key(), message.payload());
+        let bytes = reckon(
+            key.unwrap_or_default(),
+            value.unwrap_or_default(),
+            message.headers(),
+        );
+        let mut largest = lock(&self.too_large);
+        if largest.as_ref().is_none_or(|(_, most)| *most < bytes) {
+            *largest = Some((message.topic().to_owned(), bytes));
+        }
+    }
+
+    pub(super) fn take_too_large(&self) -> Option<(String, usize)> {
+        lock(&self.too_large).take()
     }
 
     /// One more is on its way.

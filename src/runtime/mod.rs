@@ -2,7 +2,7 @@
 //!
 //! Place in the flow: it feeds `pipeline::lane` and carries away what comes out. Files in the order of
 //! a record's way: [`worker`] (the loop) with [`handover`] and [`takeup`] (lanes come and go), [`observe`] and [`error`], [`seat`]
-//! (a lane and its bookkeeping), [`clock`], [`eof`], [`leader`] (what `now` is), [`offsets`], [`sink`], [`ledger`],
+//! (a lane and its bookkeeping), [`clock`], [`eof`], [`leader`] (what `now` is), [`offsets`], [`sink`], [`sizes`], [`ledger`],
 //! [`commit`] (what may be committed, and when); with exactly-once delivery [`transaction`] in the place of
 //! that, and [`restore`], which reads the state of a lane, and [`fencing`], which ends what its owner before left open; where producers do not key, [`rekey`] with [`abreast`] before
 //! all of it, and [`upstream`] beside it. All of these know Kafka and time through [`port`] alone; [`live`] with [`rebalance`] is the real one.
@@ -41,6 +41,7 @@ pub mod rules;
 mod seat;
 mod shutdown;
 mod sink;
+mod sizes;
 mod state_topics;
 mod takeup;
 pub mod topics;
@@ -49,9 +50,8 @@ mod upstream;
 mod view;
 mod worker;
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -85,8 +85,7 @@ pub struct Shared {
     view: view::LiveView,
     room: room::Room,
     homes: homes::Homes,
-    /// What a topic takes at most, known once the topics were looked at.
-    most_bytes: OnceLock<BTreeMap<String, usize>>,
+    sizes: sizes::Sizes,
     stop: Stop,
     /// Files are to be looked at now.
     look: watch::Sender<()>,
@@ -106,7 +105,7 @@ impl Shared {
             homes: homes::Homes::default(),
             metrics,
             intel: ArcSwap::from_pointee(intel),
-            most_bytes: OnceLock::new(),
+            sizes: sizes::Sizes::default(),
             rules: ArcSwap::from_pointee(rules),
             config,
             stop,
@@ -258,8 +257,7 @@ fn wait_for_topics(shared: &Shared) -> Result<bool, topics::TopicError> {
                 let mut most_bytes = report.most_bytes.clone();
                 most_bytes
                     .retain(|name, _| !inputs.iter().any(|input| input.as_ref() == Some(name)));
-                // It was not set before: this returns when it is.
-                let _ = shared.most_bytes.set(most_bytes);
+                shared.sizes.set(most_bytes);
                 for doubt in &report.doubtful {
                     tracing::warn!("{doubt}");
                 }

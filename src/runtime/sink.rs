@@ -7,7 +7,7 @@
 //! dead-letter topic stands in for it, and only the notice's delivery counts.
 //!
 //! With transactions (transaction.rs) there is no second try: an output that a topic would not take is known
-//! by its size, and any refusal aborts all that was begun.
+//! by its size (sizes.rs), and any refusal aborts all that was begun.
 //!
 //! Events may wait for others of their kind and host, to be one message with them (sink/bundles.rs). What is on its way stands
 //! in the ledger (ledger.rs).
@@ -43,6 +43,14 @@ pub enum SinkError {
     /// The transaction is to be aborted for it.
     #[error("topic '{topic}' of an output is not there: {reason}")]
     NoTopic { topic: String, reason: String },
+    #[error(
+        "topic '{topic}' refused a record of {bytes} bytes, alone or with others; from now on it is taken to take {most} at once"
+    )]
+    TooLarge {
+        topic: String,
+        bytes: usize,
+        most: usize,
+    },
     #[error("the transactional producer can do no more: {reason}")]
     Unusable { reason: String },
 }

@@ -15,7 +15,7 @@ use super::topics::{Report, Settings};
 use crate::config::Config;
 
 /// A topic that takes less cannot hold a record of the state, which is up to 256 KiB long.
-const LEAST_BYTES: usize = 512 << 10;
+pub(super) const LEAST_BYTES: usize = 512 << 10;
 
 /// As they are made. A segment is compacted only once it is closed, so small ones keep short what a lane
 /// reads at its beginning.

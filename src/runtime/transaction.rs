@@ -219,6 +219,7 @@ impl<P: Port> Worker<P> {
     pub(super) async fn start_over(&mut self, why: &WorkerError) -> Result<(), WorkerError> {
         tracing::warn!(worker = self.id, %why, "transaction aborted; reading again from the last commit");
         self.abort().await?;
+        self.sink.learn_sizes()?;
         if why.lacks_topic()
             && let Err(what) = self.port.complete_topics().await
         {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::cases::{feed, feed_to_small_records};
+use crate::cases::{SMALL, feed, feed_one_host, feed_to_small_records};
 use crate::clients::{self, Feeder};
 use crate::daemon::{BROKERS_ASSIGN, Daemon, EAGER, KINDS, Place, wait_for};
 use crate::recording::{self, Documents, Host};
@@ -373,6 +373,37 @@ pub fn too_large(broker: &mut Broker) {
         );
     }
     assert_eq!(aborted(&daemon), 0.0);
+    daemon.stop_well();
+}
+
+/// Somebody lets a topic take less than it did when the daemon began. That is found out: what is larger is told in the dead-letter
+/// topic, the rest arrives, and nothing twice.
+pub fn too_large_meanwhile(broker: &mut Broker) {
+    let place = Place::exactly_once(broker, "eo-larger");
+    let process = place.topic("process");
+    clients::make_topics(&place.servers, &[&process], 1, &[]);
+    let daemon = place.start("a", "");
+    daemon.wait_ready();
+    clients::set(&place.servers, &process, SMALL);
+    let expected = feed_one_host(&place);
+    let notices = || clients::read_committed(&place.servers, &place.topic("deadletter"));
+    wait_for("notices and the rest", || {
+        (committed(&place).len() + notices().len() >= expected.len()).then_some(())
+    });
+    let notices = notices();
+    assert_eq!(committed(&place).len() + notices.len(), expected.len());
+    for notice in &notices {
+        assert_eq!(notice.headers["reason"], "output_too_large");
+        let value: serde_json::Value = serde_json::from_slice(&notice.value).expect("JSON");
+        let uid = value["uid"].as_str().expect("the id of what was too large");
+        assert!(expected[uid].len() > 3000);
+    }
+    let restarts = daemon.counted("worker_restarts_total");
+    println!(
+        "  {} notices after {restarts} workers began anew",
+        notices.len()
+    );
+    assert!(!notices.is_empty() && restarts > 0.0);
     daemon.stop_well();
 }
 

@@ -106,6 +106,10 @@ const CASES: &[Case] = &[
     ),
     ("exactly_once_with_an_output_too_large", exactly::too_large),
     (
+        "exactly_once_where_a_topic_takes_less_meanwhile",
+        exactly::too_large_meanwhile,
+    ),
+    (
         "exactly_once_after_at_least_once",
         exactly::after_at_least_once,
     ),

@@ -59,7 +59,7 @@ impl Bundles {
         let config = &shared.config;
         let takes = |kind| {
             let topic = topics::name_of(&config.topics, kind);
-            shared.most_bytes.get()?.get(topic).copied()
+            shared.sizes.record(topic)
         };
         let room = config.memory.bundles(&config.events_per_message);
         Bundles::new(config.events_per_message, takes, room)

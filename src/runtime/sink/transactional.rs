@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 
 use super::{Refusal, Sink, SinkError};
 use crate::config::Delivery;
 use crate::runtime::Shared;
 use crate::runtime::port::{Port, Producer, ToCommit, Transactional};
+use crate::runtime::sizes::{Learnt, reckon};
+use crate::runtime::state_topics;
 
 /// The transaction that outputs are in.
 pub(super) struct Transaction {
@@ -25,6 +27,7 @@ pub(super) struct Transaction {
     bytes: usize,
     /// What a topic takes at most, where that is known.
     most_bytes: BTreeMap<String, usize>,
+    batch_bytes: usize,
 }
 
 impl Transaction {
@@ -38,15 +41,15 @@ impl Transaction {
             id: port.transactional_id(worker),
             is_open: false,
             bytes: 0,
-            most_bytes: shared.most_bytes.get().cloned().unwrap_or_default(),
+            most_bytes: shared.sizes.records(),
+            batch_bytes: shared.sizes.batch(),
         })
     }
 
     pub(super) fn named(&self) -> Transactional<'_> {
-        let smallest = self.most_bytes.values().min().copied();
         Transactional {
             id: &self.id,
-            batch_bytes: smallest.unwrap_or(usize::MAX),
+            batch_bytes: self.batch_bytes,
         }
     }
 
@@ -57,8 +60,7 @@ impl Transaction {
 }
 
 impl<R: Producer> Sink<R> {
-    /// A topic refuses a larger record, and with it all of the transaction. What the client adds to a
-    /// record, and a batch of one, is less than what is reckoned here.
+    /// A topic refuses a larger record, and with it all of the transaction.
     pub(super) fn is_too_large(
         &self,
         topic: &str,
@@ -66,18 +68,11 @@ impl<R: Producer> Sink<R> {
         value: &[u8],
         headers: Option<&OwnedHeaders>,
     ) -> bool {
-        const BATCH: usize = 100;
-        const EACH: usize = 10;
         let most = self
             .transaction
             .as_ref()
             .and_then(|t| t.most_bytes.get(topic));
-        most.is_some_and(|most| {
-            let header = |h: Header<'_, &[u8]>| h.key.len() + h.value.map_or(0, <[u8]>::len) + EACH;
-            let headers = headers.into_iter().flat_map(Headers::iter);
-            let headers: usize = headers.map(header).sum();
-            key.len() + value.len() + headers + BATCH > *most
-        })
+        most.is_some_and(|most| reckon(key, value, headers) > *most)
     }
 
     /// Hands a record of the state over.
@@ -99,6 +94,10 @@ impl<R: Producer> Sink<R> {
         let refusal = match self.producer.send(record) {
             Ok(()) => return Ok(()),
             Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => Refusal::Full,
+            Err(KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)) => {
+                let bytes = reckon(key, value.unwrap_or_default(), None);
+                Refusal::Failed(state_too_large(topic.to_owned(), bytes))
+            }
             Err(error) => self.undeliverable(topic, &error),
         };
         self.ledger.done(self.epoch);
@@ -190,10 +189,37 @@ impl<R: Producer> Sink<R> {
         Ok(done)
     }
 
+    /// What was refused for its size is not handed over again as it was.
+    ///
+    /// # Errors
+    /// Where something was: a producer has the size of its batches from its beginning.
+    pub fn learn_sizes(&self) -> Result<(), SinkError> {
+        let Some((topic, bytes)) = self.ledger.take_too_large() else {
+            return Ok(());
+        };
+        let learnt = self.shared.sizes.refused(&topic, bytes);
+        let is_state = state_topics::input_of(&self.shared.config, &topic).is_some();
+        if is_state && matches!(learnt, Learnt::Record(_)) {
+            return Err(state_too_large(topic, bytes));
+        }
+        let most = learnt.bytes();
+        Err(SinkError::TooLarge { topic, bytes, most })
+    }
+
     fn ended(&mut self, done: bool) {
         if let Some(transaction) = self.transaction.as_mut().filter(|_| done) {
             transaction.is_open = false;
             transaction.bytes = 0;
         }
     }
+}
+
+/// No notice stands in for the state.
+fn state_too_large(topic: String, bytes: usize) -> SinkError {
+    let needs = state_topics::LEAST_BYTES;
+    let reason = format!(
+        "a record of the state of {bytes} bytes is too large for it; it needs max.message.bytes={needs}, and so does the \
+         producer, where message.max.bytes is in [kafka.properties]"
+    );
+    SinkError::Undeliverable { topic, reason }
 }
