@@ -106,6 +106,8 @@ metrics! {
     intel_reloads: IntCounter = "intel_reloads_total";
     /// Loads of the indicator files that failed; the last good set stays in use.
     intel_reload_failures: IntCounter = "intel_reload_failures_total";
+    /// Input records that the brokers deleted before they were read, by their offsets.
+    deleted_records: IntCounterVec = "deleted_records_total" ["topic"];
     /// Records between the one read last and the end of the partition.
     lag_records: IntGaugeVec = "lag_records" ["topic", "partition"];
     /// Seconds from the newest event time seen to now.

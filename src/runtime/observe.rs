@@ -11,6 +11,7 @@ use rdkafka::Statistics;
 use super::clock::Moment;
 use super::port::{Consumer, Port};
 use super::worker::Worker;
+use crate::telemetry::Metrics;
 
 const VIEW_EVERY: Duration = Duration::from_millis(500);
 
@@ -33,6 +34,9 @@ impl<P: Port> Worker<P> {
                 continue;
             };
             self.ends.settle(key.0, key.1, at_end);
+            if let Some(offsets) = seat.deleted(stats) {
+                deleted(&self.shared.metrics, &seat.topic, seat.partition, offsets);
+            }
             if at_end {
                 seat.caught_up();
                 let rekey = self.rekey.as_ref();
@@ -67,6 +71,23 @@ impl<P: Port> Worker<P> {
             self.shared.view.partitions.insert(name, seat.view(self.id));
         }
     }
+}
+
+/// The brokers deleted records before they were read: tells and counts them.
+pub(super) fn deleted(metrics: &Metrics, topic: &str, partition: i32, (next, low): (i64, i64)) {
+    let gone = u64::try_from(low.saturating_sub(next)).unwrap_or(0);
+    metrics
+        .deleted_records
+        .with_label_values(&[topic])
+        .inc_by(gone);
+    tracing::warn!(
+        topic,
+        partition,
+        next,
+        low,
+        gone,
+        "records were deleted before they were read"
+    );
 }
 
 /// Records that were fetched and not yet read, and their bytes. The queues of all partitions are one, and the client counts all of

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Partition, Statistics};
 
 use super::abreast::Outlook;
 use super::clock::{ArrivalClock, Moment};
@@ -41,6 +41,8 @@ pub struct Seat {
     pub is_rekeyed: bool,
     /// When something was read last, by the steady clock.
     read_at: i64,
+    /// The widest run of offsets without a record that reading passed since statistics came.
+    passed_over: Option<(i64, i64)>,
     /// The end that an input that is written on was read to.
     end: Option<i64>,
     /// Timestamp of its last record that was written on.
@@ -82,6 +84,7 @@ impl Seat {
             leaving: false,
             is_rekeyed: false,
             read_at: i64::MIN,
+            passed_over: None,
             end: None,
             wrote: None,
             stale: Vec::new(),
@@ -116,11 +119,29 @@ impl Seat {
     }
 
     pub fn read(&mut self, offset: i64, at: Moment) {
+        if let Some(next) = self.next.filter(|next| *next < offset) {
+            self.pass_over(next, offset);
+        }
         self.next = Some(offset + 1);
         self.changed = true;
         self.leader.heard(at.steady);
         self.read_at = at.steady;
         self.caught_up |= offset + 1 >= self.goal;
+    }
+
+    #[cold]
+    fn pass_over(&mut self, from: i64, to: i64) {
+        if self.passed_over.is_none_or(|(a, b)| b - a < to - from) {
+            self.passed_over = Some((from, to));
+        }
+    }
+
+    /// Offsets that reading passed over since the last question because the brokers have deleted what stood there: those of markers
+    /// of transactions, and what was compacted, are below no low watermark yet.
+    pub fn deleted(&mut self, stats: &Statistics) -> Option<(i64, i64)> {
+        let (from, to) = self.passed_over.take()?;
+        let low = self.of_mine(stats)?.lo_offset.min(to);
+        (from < low).then_some((from, low))
     }
 
     /// Its input is our own; it was taken up now.
@@ -138,9 +159,7 @@ impl Seat {
     /// An input that is written on was read to its end, by the client's statistics, which are of a moment ago: nothing that
     /// was not read may depend on them. Its end is committed beside the offset, also where that is nothing new.
     pub fn passed(&mut self, stats: &Statistics) {
-        let topic = stats.topics.get(&*self.topic);
-        let partition = topic.and_then(|topic| topic.partitions.get(&self.partition));
-        let end = partition.map(|partition| partition.eof_offset);
+        let end = self.of_mine(stats).map(|partition| partition.eof_offset);
         let is_new = end.is_some_and(|end| self.end < Some(end));
         if is_new && self.next.is_some() {
             self.end = end;
@@ -198,11 +217,7 @@ impl Seat {
     /// Takes what the statistics say of this partition. Returns whether all of it has been read, where
     /// they know.
     pub fn statistics(&mut self, stats: &Statistics, at: Moment) -> Option<bool> {
-        let partition = stats
-            .topics
-            .get(&*self.topic)?
-            .partitions
-            .get(&self.partition)?;
+        let partition = self.of_mine(stats)?;
         let leader = stats
             .brokers
             .values()
@@ -218,9 +233,6 @@ impl Seat {
             return None;
         }
         let next = self.next.unwrap_or(partition.app_offset);
-        if next >= 0 {
-            self.lag = Some((end - next).max(0));
-        }
         // Markers of transactions take offsets that no record shows; the client has passed them.
         let stable = match self.is_rekeyed {
             true => end,
@@ -228,7 +240,24 @@ impl Seat {
         };
         // They are of a moment ago: what was read since may not have been all.
         let at_end = [end, stable].contains(&partition.eof_offset) && partition.eof_offset >= next;
-        Some(at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0))
+        let is_read =
+            at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0);
+        if is_read {
+            // Markers, and what was deleted, are no records to read.
+            self.lag = Some(0);
+        } else if next >= 0 {
+            self.lag = Some((end - next).max(0));
+        }
+        Some(is_read)
+    }
+
+    /// What they say of this partition.
+    fn of_mine<'s>(&self, stats: &'s Statistics) -> Option<&'s Partition> {
+        stats
+            .topics
+            .get(&*self.topic)?
+            .partitions
+            .get(&self.partition)
     }
 
     /// Adds what the lane counted since the last time. Gives what `limits.memory` made it let go since then.

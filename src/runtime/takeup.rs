@@ -20,7 +20,7 @@ use super::port::{Committed, Consumer, Decision, Named, Port, ReadFrom};
 use super::restore::{Reading, Saved, StateReader, States, Unread};
 use super::seat::Seat;
 use super::worker::{Key, Worker};
-use super::{client, fencing};
+use super::{client, fencing, observe};
 use crate::model::Source;
 use crate::pipeline::lane::Lane;
 
@@ -112,6 +112,8 @@ impl<P: Port> Worker<P> {
         }
         let name = (seat.topic.to_string(), key.1);
         self.shared.view.partitions.insert(name, seat.view(self.id));
+        let deleted = &self.shared.metrics.deleted_records;
+        deleted.with_label_values(&[&*seat.topic]);
         let source = seat.source;
         match self.seats.insert(key, seat) {
             None => {
@@ -254,6 +256,10 @@ impl<P: Port> Worker<P> {
         let (source, topic) = self.topics[found.key.0].clone();
         tracing::info!(worker = self.id, %topic, partition = found.key.1,
             from = start.read_from, told_before = start.told_before, "partition assigned");
+        let low = found.watermarks.0;
+        if let Some(committed) = found.committed.filter(|offset| *offset < low) {
+            observe::deleted(&self.shared.metrics, &topic, found.key.1, (committed, low));
+        }
         let of = (source, topic, found.key.1);
         let seat = Seat::new(of, lane, start, found.watermarks, self.moment());
         (found.key, seat, start.read_from)
@@ -331,14 +337,6 @@ fn found(key: Key, committed: &Committed, (low, high): (i64, i64)) -> Found {
             committed = offset,
             high,
             "the committed offset is behind the end; the topic was made anew"
-        ),
-        Some(offset) if offset < low => tracing::warn!(
-            topic,
-            partition,
-            committed = offset,
-            low,
-            gone = low - offset,
-            "records were deleted before they were read"
         ),
         _ => {}
     }

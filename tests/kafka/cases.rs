@@ -277,6 +277,54 @@ pub fn no_trouble(broker: &mut Broker) {
     daemon.stop_well();
 }
 
+/// The brokers delete what was not read yet, while no daemon runs and while one does: what is gone is counted, and no lag is left
+/// of it.
+pub fn deleted_unread(broker: &mut Broker) {
+    let place = Place::exactly_once(broker, "deleted");
+    let topic = place.topic("audit.raw");
+    let lines = recording::lines("node.plugin.log.gz");
+    let feeder = Feeder::new(&place.servers, &topic);
+    let feed = |many: usize| {
+        let lines = lines.iter().take(many);
+        lines.for_each(|line| feeder.send("web01", line));
+        feeder.flush();
+    };
+    let read = |daemon: &Daemon| daemon.counted("input_records_total");
+    let gone = |daemon: &Daemon| {
+        let series = format!("trailhound_deleted_records_total{{topic=\"{topic}\"}}");
+        daemon.metric(&series).unwrap_or(-1.0)
+    };
+    feed(100);
+    let ends = clients::ends(&place.servers, &topic);
+    let (partition, _) = ends.into_iter().find(|(_, end)| *end > 0).expect("fed");
+    let before = place.start("before", "");
+    wait_for("100", || (read(&before) >= 100.0).then_some(()));
+    assert_eq!(gone(&before), 0.0);
+    before.stop_well();
+
+    feed(70);
+    clients::empty(&place.servers, &topic, partition);
+    feed(10);
+    let daemon = place.start("after", "");
+    wait_for("10", || (read(&daemon) >= 10.0).then_some(()));
+    assert_eq!((gone(&daemon), read(&daemon)), (70.0, 10.0));
+
+    daemon.freeze();
+    // The first answers what the client had asked before.
+    feed(1);
+    feed(60);
+    clients::empty(&place.servers, &topic, partition);
+    daemon.thaw();
+    feed(10);
+    let counted = || gone(&daemon) + read(&daemon);
+    wait_for("the rest", || (counted() >= 151.0).then_some(()));
+    println!("  {} of 61 were gone", gone(&daemon) - 70.0);
+    assert!(counted() == 151.0 && gone(&daemon) > 70.0);
+    let lag = format!("trailhound_lag_records{{partition=\"{partition}\",topic=\"{topic}\"}}");
+    wait_for("no lag", || (daemon.metric(&lag)? == 0.0).then_some(()));
+    daemon.stop_well();
+}
+
 pub fn broken_line(broker: &mut Broker) {
     let place = Place::new(broker, "broken");
     let feeder = Feeder::new(&place.servers, &place.topic("audit.raw"));

@@ -62,6 +62,20 @@ pub fn widen(servers: &str, name: &str, partitions: usize) {
     done(admin.create_partitions([&wider], &patiently()));
 }
 
+/// Deletes what stands in a partition.
+pub fn empty(servers: &str, topic: &str, partition: i32) {
+    let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");
+    let mut ends = TopicPartitionList::new();
+    let added = ends.add_partition_offset(topic, partition, Offset::End);
+    added.expect("an offset");
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let deleted = admin.delete_records(&ends, &patiently());
+    let deleted = runtime.expect("a runtime").block_on(deleted);
+    for of_partition in deleted.expect("the broker answers").elements() {
+        of_partition.error().expect("done");
+    }
+}
+
 /// Changes a setting of a topic.
 pub fn set(servers: &str, topic: &str, (name, value): (&str, &str)) {
     let admin: AdminClient<DefaultClientContext> = config(servers).create().expect("a client");

@@ -147,6 +147,10 @@ const CASES: &[Case] = &[
     ),
     ("http_answers", cases::http_answers),
     (
+        "records_that_were_deleted_before_they_were_read_are_counted",
+        cases::deleted_unread,
+    ),
+    (
         "to_have_read_all_there_is_is_no_trouble_with_the_brokers",
         cases::no_trouble,
     ),
