@@ -37,6 +37,7 @@ impl<P: Port> Worker<P> {
                             self.shared.metrics.broker_errors.inc();
                             tracing::warn!(worker = self.id, %error, "reading what was committed; trying again");
                             self.postponed = Some(decision);
+                            self.asked_in_vain = Some(self.port.now());
                             return Ok(());
                         }
                         Err(error) => {

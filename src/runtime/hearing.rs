@@ -31,6 +31,15 @@ pub fn refusal(error: &KafkaError, reason: &str) -> Option<Refusal> {
             "look at security.protocol and ssl.ca.location (or ssl.ca.pem) in [kafka.properties], and at the \
              names in the brokers' certificates"
         }
+        RDKafkaErrorCode::GroupAuthorizationFailed => {
+            "it needs a rule of access that lets it read the group (kafka.group)"
+        }
+        RDKafkaErrorCode::TopicAuthorizationFailed => {
+            "it needs rules of access that let it read its inputs, write its outputs, and both with the topics of its state"
+        }
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            "it needs a rule of access for idempotent writes (IdempotentWrite on the cluster, or Write on a topic)"
+        }
         _ => return None,
     };
     let reason = reason.to_owned();
@@ -139,12 +148,14 @@ mod tests {
                 .said()
                 .is_some_and(|said| said.contains("security.protocol"))
         );
-        hearing.error(
-            KafkaError::Global(RDKafkaErrorCode::Authentication),
-            "wrong",
-        );
-        let refusal = hearing.refusal().expect("refused");
-        assert_eq!(refusal.reason, "wrong");
-        assert!(refusal.advice.contains("sasl.password"));
+        for (code, advice) in [
+            (RDKafkaErrorCode::Authentication, "sasl.password"),
+            (RDKafkaErrorCode::GroupAuthorizationFailed, "kafka.group"),
+        ] {
+            hearing.error(KafkaError::Global(code), "wrong");
+            let refusal = hearing.refusal().expect("refused");
+            assert_eq!(refusal.reason, "wrong");
+            assert!(refusal.advice.contains(advice));
+        }
     }
 }

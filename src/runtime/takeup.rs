@@ -54,8 +54,12 @@ pub(super) type Doubts = BTreeMap<Key, (Option<i64>, Option<i64>)>;
 pub(super) type Beginning = (Key, Seat, Option<i64>);
 
 impl<P: Port> Worker<P> {
-    /// False: the state of the lanes is still being read.
+    /// False: the state of the lanes is still being read, or it is too soon to ask again.
     pub(super) async fn take_up(&mut self, partitions: &[Named]) -> Result<bool, WorkerError> {
+        if self.asked_in_vain.is_some_and(|at| self.since(at) < LOOK) {
+            return Ok(false);
+        }
+        self.asked_in_vain = None;
         let Some(states) = self.states(partitions)? else {
             return Ok(false);
         };

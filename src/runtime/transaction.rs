@@ -31,8 +31,9 @@ const STEP: Duration = Duration::from_secs(1);
 /// A worker that cannot begin again within this ends, and another begins.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// Pause where the brokers cannot be asked.
+/// Pause where the brokers cannot be asked, twice as long each time: for each try the state is read again.
 const RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(4);
 
 /// Records of the state that a full queue did not take.
 type Rest = Vec<(Vec<u8>, Option<Vec<u8>>)>;
@@ -247,14 +248,15 @@ impl<P: Port> Worker<P> {
     pub(super) async fn rewind(&mut self) -> Result<(), WorkerError> {
         let names: Vec<Named> = self.seats.keys().map(|key| self.named(*key)).collect();
         self.doubts.clear();
-        let began = self.port.now();
+        let (began, mut pause) = (self.port.now(), RETRY);
         loop {
             match self.rewind_to_committed(&names).await {
                 Err(WorkerError::Kafka(error)) if self.since(began) < GIVE_UP => {
                     self.shared.metrics.broker_errors.inc();
                     tracing::warn!(worker = self.id, %error, "reading what was committed; trying again");
                     self.wait_in_order(began)?;
-                    self.port.sleep(RETRY).await;
+                    self.port.sleep(pause).await;
+                    pause = LONGEST_RETRY.min(2 * pause);
                 }
                 result => return result,
             }

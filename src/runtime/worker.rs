@@ -84,6 +84,8 @@ pub struct Worker<P: Port> {
     pub(super) input_away: bool,
     /// What could not be carried out yet: next time again.
     pub(super) postponed: Option<Decision>,
+    /// When the brokers were asked last what was committed, and did not say.
+    pub(super) asked_in_vain: Option<Instant>,
     /// State of lanes that are being taken up.
     pub(super) readings: Vec<Reading>,
     /// A topic of the state lacks a partition that the input has.
@@ -131,6 +133,7 @@ impl<P: Port> Worker<P> {
             brokers_away: false,
             input_away: false,
             postponed: None,
+            asked_in_vain: None,
             readings: Vec::new(),
             no_state: None,
             doubts: Doubts::new(),
