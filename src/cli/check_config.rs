@@ -107,6 +107,9 @@ fn connect(config: &Config, file: &str) -> Result<(), Failure> {
             topics::TopicError::NotLetIn { .. } => {
                 "credentials and certificates that the brokers take".to_owned()
             }
+            topics::TopicError::Refused { .. } => {
+                "rules of access that let this client look at the topic".to_owned()
+            }
             _ => format!(
                 "brokers that answer at kafka.bootstrap_servers \"{}\"",
                 config.kafka.bootstrap_servers

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::runtime::words;
 
 mod check_config;
 mod demo;
@@ -104,7 +105,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(error)) => {
-            eprintln!("trailhound: {error:#}");
+            eprintln!("trailhound: {}", words(&error));
             ExitCode::FAILURE
         }
         Err(Failure::Configuration(mistakes)) => {

@@ -77,3 +77,34 @@ pub(super) fn is_not_there(error: &KafkaError) -> bool {
         )
     )
 }
+
+/// An error with what caused it, for people. Errors that say their cause themselves have it behind them once more.
+pub fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn what_caused_an_error_is_said_once() {
+        let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+        let error = WorkerError::from(KafkaError::OffsetFetch(code));
+        let error = Err::<(), _>(error).context("worker 0").unwrap_err();
+        assert_eq!(
+            words(&error),
+            "worker 0: Kafka: Offset fetch error: TopicAuthorizationFailed (Broker: Topic authorization failed)"
+        );
+    }
+}

@@ -66,7 +66,7 @@ use crate::telemetry::Metrics;
 use live::Live;
 use port::{Port, finish};
 
-pub use error::WorkerError;
+pub use error::{WorkerError, words};
 pub use ledger::Ledger;
 pub use shutdown::Stop;
 pub use topics::check_topics;
@@ -183,7 +183,7 @@ async fn supervise(shared: &Arc<Shared>) -> anyhow::Result<()> {
                 None => return result,
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
-                    tracing::error!("{error:#}");
+                    tracing::error!("{}", words(&error));
                     shared.stop.stop();
                     result = result.and(Err(error));
                 }
