@@ -46,6 +46,40 @@ fn summary(said: &str, name: &str) -> String {
         .to_owned()
 }
 
+/// As a log is that was copied while it was being compressed.
+#[test]
+fn what_can_be_read_of_a_broken_file_is_told_and_then_that_it_is_broken() {
+    let directory = TempDir::new().unwrap();
+    let whole = gzip(&recording());
+    let cut = &whole[..whole.len() / 2];
+    let mut readable = Vec::new();
+    let error = flate2::read::GzDecoder::new(cut).read_to_end(&mut readable);
+    assert!(error.is_err());
+    let lines = readable.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    let readable = file(&directory, "readable.log", &readable[..lines]);
+    let broken = file(&directory, "broken.log.gz", cut);
+    let broken = broken.to_str().unwrap();
+
+    for threads in ["1", "3"] {
+        let more = ["--kind", ALL_KINDS, "--threads", threads];
+        let wanted = replay(&readable, &more);
+        assert!(!wanted.is_empty());
+        let args = [&["replay", broken], more.as_slice()].concat();
+        let output = run(&args);
+        assert_eq!((code(&output), output.stdout == wanted), (1, true));
+        let said = stderr(&output);
+        assert!(said.contains("broken.log.gz: cannot be read"), "{said}");
+        summary(&said, "events");
+    }
+    for command in ["story", "explain"] {
+        let of = |path: &str| run(&[command, path]);
+        let (output, wanted) = (of(broken), of(readable.to_str().unwrap()));
+        assert_eq!((code(&output), code(&wanted)), (1, 0), "{command}");
+        assert_eq!(output.stdout.is_empty(), wanted.stdout.is_empty());
+        assert!(stderr(&output).contains("broken.log.gz"), "{command}");
+    }
+}
+
 #[test]
 fn the_wrapping_does_not_matter() {
     let directory = TempDir::new().unwrap();

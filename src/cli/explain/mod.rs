@@ -86,7 +86,11 @@ fn explain(
     let mut teller = Teller::new(paint, args.schema, args.host.clone());
     let mut input = BufReader::new(input);
     let (mut value, mut offset, mut source) = (Vec::new(), 0, None);
-    while read_line(&mut input, &mut value, most)? {
+    let read = loop {
+        match read_line(&mut input, &mut value, most) {
+            Ok(true) => {}
+            end => break end,
+        }
         offset += 1;
         if value.trim_ascii().is_empty() {
             continue;
@@ -105,11 +109,13 @@ fn explain(
         });
         teller.end(&out, stdout)?;
         out.clear();
-    }
+    };
     teller.begin_end();
     lane.finish_told(&intel, &mut out, &mut |step| teller.step(step));
     teller.end(&out, stdout)?;
-    Ok(stdout.flush()?)
+    stdout.flush()?;
+    // What was read before is told all the same.
+    read.context("reading").map(drop)
 }
 
 /// The next line without its end; what is beyond `most` bytes of it is passed over.

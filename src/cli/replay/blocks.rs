@@ -2,7 +2,8 @@
 //!
 //! Place in the flow: [`super::open`] → blocks → [`super::follow`]. A block is 256 KiB, is used again, and
 //! holds whole lines; the rest of the last one begins the next block. A line that fills a block is cut there and its rest
-//! passed over: the lane refuses it by its length, and memory stays bounded. It refuses to know what a line means.
+//! passed over: the lane refuses it by its length, and memory stays bounded. Whole lines before an error come before it.
+//! It refuses to know what a line means.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -45,6 +46,8 @@ pub(super) struct Blocks {
     /// Gives a block as soon as it holds a line: somebody may be typing.
     eager: bool,
     ended: bool,
+    /// Comes when all before it was given.
+    failed: Option<io::Error>,
 }
 
 impl Blocks {
@@ -57,11 +60,15 @@ impl Blocks {
             passing: false,
             eager,
             ended: false,
+            failed: None,
         }
     }
 
     /// Fills `block` with the next lines; false: there are none.
     pub(super) fn next(&mut self, block: &mut Block) -> io::Result<bool> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let bytes = &mut block.bytes;
         let mut filled = self.rest.len();
         bytes[..filled].copy_from_slice(&self.rest);
@@ -74,7 +81,10 @@ impl Blocks {
                 }
                 Ok(new) => new,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
             };
             let mut end = filled + new;
             if self.passing {
@@ -95,6 +105,9 @@ impl Blocks {
         }
         if !self.ended {
             match memrchr(b'\n', &bytes[..filled]) {
+                // The line that the error cut is not whole.
+                None if self.failed.is_some() => filled = 0,
+                Some(at) if self.failed.is_some() => filled = at + 1,
                 Some(at) => {
                     self.rest.extend_from_slice(&bytes[at + 1..filled]);
                     filled = at + 1;
@@ -103,7 +116,10 @@ impl Blocks {
             }
         }
         block.filled = filled;
-        Ok(filled > 0)
+        match self.failed.take_if(|_| filled == 0) {
+            Some(error) => Err(error),
+            None => Ok(filled > 0),
+        }
     }
 }
 
@@ -145,6 +161,35 @@ mod tests {
                 (&b"first"[..], &b"last"[..])
             );
             assert_eq!(all[1].len(), BLOCK);
+        }
+    }
+
+    #[test]
+    fn what_came_before_an_error_comes_before_it() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(ErrorKind::InvalidData.into())
+            }
+        }
+        for (text, wanted) in [
+            ("a\nb\ncut", "a\nb\n"),
+            ("a\n", "a\n"),
+            ("cut", ""),
+            ("", ""),
+        ] {
+            let input = io::Cursor::new(text).chain(Broken);
+            let mut blocks = Blocks::new(Box::new(input), false);
+            let (mut block, mut came) = (Block::new(), Vec::new());
+            let error = loop {
+                match blocks.next(&mut block) {
+                    Ok(more) => assert!(more, "the error is not passed over"),
+                    Err(error) => break error,
+                }
+                came.extend_from_slice(block.text());
+            };
+            assert_eq!(came, wanted.as_bytes());
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Place in the flow: the same lane as the daemon's, fed from files. What it prints depends on the
 //! bytes alone: the arrival clock stands still, and threads only part the work. It refuses to go on
-//! past a file that cannot be read.
+//! past a file that cannot be read: what came before is told, and then the error.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,7 +113,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         pipe::on_three_threads(reading, follower, sink)
     };
     progress.finish_and_clear();
-    if let Some(counted) = done.context("replay stopped")? {
+    let done = done.context("replay stopped")?;
+    if let Some(counted) = done.counted {
         eprint!(
             "{}",
             summary::Summary {
@@ -123,5 +124,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             }
         );
     }
-    Ok(())
+    match done.failed {
+        Some(error) => Err(error.context("replay stopped").into()),
+        None => Ok(()),
+    }
 }

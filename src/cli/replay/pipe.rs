@@ -65,8 +65,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The statistics; `None` where the reader of stdout went away.
-type Done = anyhow::Result<Option<Counted>>;
+/// How it ended.
+pub(super) struct Done {
+    /// `None`: the reader of stdout went away.
+    pub(super) counted: Option<Counted>,
+    /// Why the files were not read to their end; what was read before is counted, and told.
+    pub(super) failed: Option<anyhow::Error>,
+}
 
 fn quiet(result: Result<(), SinkError>) -> anyhow::Result<bool> {
     match result {
@@ -80,47 +85,68 @@ pub(super) fn on_one_thread(
     mut reading: Reading<'_>,
     mut follower: Follower<'_>,
     mut sink: Sink,
-) -> Done {
+) -> anyhow::Result<Done> {
     let mut block = Block::new();
     let mut out = Outputs::new();
-    while reading.next(&mut block)? {
+    let failed = loop {
+        match reading.next(&mut block) {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(error) => break Some(error),
+        }
         let written = follower.block(&block, &mut out, |out| {
             sink.write(out)?;
             out.clear();
             Ok(())
         });
         if !quiet(written)? {
-            return Ok(None);
+            let counted = None;
+            return Ok(Done {
+                counted,
+                failed: None,
+            });
         }
-    }
-    let stats = follower.finish(&mut out);
+    };
+    let counted = follower.finish(&mut out);
     let written = sink.write(&out).and_then(|()| sink.finish());
-    Ok(quiet(written)?.then_some(stats))
+    let counted = quiet(written)?.then_some(counted);
+    Ok(Done { counted, failed })
 }
 
 /// Gives all outputs to `take`, on this thread.
+///
+/// # Errors
+/// A file that cannot be read; what was read before has been given.
 pub(in crate::cli) fn through(
     mut reading: Reading<'_>,
     mut follower: Follower<'_>,
     mut take: impl FnMut(&Outputs),
 ) -> anyhow::Result<()> {
     let (mut block, mut out) = (Block::new(), Outputs::new());
-    while reading.next(&mut block)? {
+    let read = loop {
+        match reading.next(&mut block) {
+            Ok(true) => {}
+            end => break end.map(drop),
+        }
         follower.block(&block, &mut out, |out| {
             take(out);
             out.clear();
             Ok::<_, anyhow::Error>(())
         })?;
-    }
+    };
     follower.finish(&mut out);
     take(&out);
-    Ok(())
+    read
 }
 
 /// A channel of its own is gone: the thread at its other end says why.
 struct Gone;
 
-pub(super) fn on_three_threads(reading: Reading<'_>, follower: Follower<'_>, sink: Sink) -> Done {
+pub(super) fn on_three_threads(
+    reading: Reading<'_>,
+    follower: Follower<'_>,
+    sink: Sink,
+) -> anyhow::Result<Done> {
     let (blocks, blocks_in) = sync_channel(UNDER_WAY);
     let (outputs, outputs_in) = sync_channel(UNDER_WAY);
     let (empty_blocks, empty_blocks_in) = sync_channel(UNDER_WAY + 2);
@@ -142,9 +168,11 @@ pub(super) fn on_three_threads(reading: Reading<'_>, follower: Follower<'_>, sin
         let written = writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        read?;
         let whole = quiet(written)?;
-        Ok(followed.ok().filter(|_| whole))
+        Ok(Done {
+            counted: followed.ok().filter(|_| whole),
+            failed: read.err(),
+        })
     })
 }
 
@@ -155,9 +183,10 @@ fn read(
 ) -> anyhow::Result<()> {
     loop {
         let mut block = empty.try_recv().unwrap_or_else(|_| Block::new());
-        let more = reading.next(&mut block)?;
+        let read = reading.next(&mut block);
+        let more = matches!(read, Ok(true));
         if blocks.send(more.then_some(block)).is_err() || !more {
-            return Ok(());
+            return read.map(drop);
         }
     }
 }
@@ -174,7 +203,7 @@ fn follow(
         outputs.send(std::mem::replace(out, next)).map_err(|_| Gone)
     };
     let mut out = Outputs::new();
-    // `None` is the end of the input; a closed channel is a file that could not be read.
+    // `None` is the end of the input, also where a file could not be read.
     while let Some(block) = blocks.recv().map_err(|_| Gone)? {
         follower.block(&block, &mut out, hand_on)?;
         // At the end nobody takes it back.

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     lane.follow_rules(&rules::load(&args.rules)?);
     let follower = Follower::new(lane, &intel);
     let mut book = Book::default();
-    pipe::through(reading, follower, |out| gather(&mut book, out))?;
+    let read = pipe::through(reading, follower, |out| gather(&mut book, out));
     let stdout = io::stdout();
     let print = Print {
         paint: Paint::of_stdout(),
@@ -75,7 +75,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let mut out = io::BufWriter::new(stdout.lock());
     let said = print.book(&book, &mut out).and_then(|()| out.flush());
-    Ok(unless_closed(said.context("writing to stdout"))?)
+    unless_closed(said.context("writing to stdout"))?;
+    // What was read before is told all the same.
+    Ok(read?)
 }
 
 fn gather(book: &mut Book, out: &Outputs) {
