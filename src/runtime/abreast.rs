@@ -92,8 +92,17 @@ impl<R> Abreast<R> {
         self.bytes = 0;
     }
 
-    /// Takes a record; of a partition that is not read it is nothing.
-    pub fn push(&mut self, partition: i32, timestamp: i64, size: usize, record: R) {
+    /// Takes a record; of a partition that is not read it is nothing. A timestamp from the future (a producer's clock that is
+    /// ahead) counts as the wall time, as in the clock of a lane: it would be the newest of all, and its partition stood still for as long
+    /// as others have something.
+    pub fn push(
+        &mut self,
+        partition: i32,
+        (timestamp, wall): (Option<i64>, i64),
+        size: usize,
+        record: R,
+    ) {
+        let timestamp = timestamp.unwrap_or(i64::MIN).min(wall);
         if let Some(queue) = self.queues.get_mut(&partition) {
             queue.dry = None;
             queue.records.push_back((timestamp, size, record));
@@ -177,14 +186,33 @@ mod tests {
         abreast.add(0);
         abreast.add(1);
         for (partition, timestamp, record) in [(0, 10, "a"), (0, 30, "c"), (0, 20, "d")] {
-            abreast.push(partition, timestamp, 1, record);
+            abreast.push(partition, (Some(timestamp), WALL), 1, record);
         }
-        abreast.push(7, 1, 1, "of no partition that is read");
+        abreast.push(7, (Some(1), WALL), 1, "of no partition that is read");
         assert!(all(&mut abreast, now, &[]).is_empty());
-        abreast.push(1, 20, 1, "b");
+        abreast.push(1, (Some(20), WALL), 1, "b");
         // The second has nothing more, and may yet get something older than what the first has.
         assert_eq!(all(&mut abreast, now, &[]), ["a", "b"]);
         assert_eq!(all(&mut abreast, now, &[1]), ["c", "d"]);
+    }
+
+    #[test]
+    fn a_timestamp_from_the_future_holds_up_nobody() {
+        let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
+        abreast.add(0);
+        abreast.add(1);
+        abreast.push(0, (Some(WALL + 7_200_000), WALL), 1, "ahead");
+        abreast.push(1, (Some(WALL - 1), WALL), 1, "before");
+        abreast.push(0, (Some(WALL + 2), WALL + 2), 1, "behind it");
+        for later in 1..4 {
+            let wall = WALL + later;
+            abreast.push(1, (Some(wall), wall), 1, "after");
+        }
+        let came = all(&mut abreast, now, &[0, 1]);
+        assert_eq!(
+            came,
+            ["before", "ahead", "after", "behind it", "after", "after"]
+        );
     }
 
     #[test]
@@ -192,7 +220,7 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         (0..3).for_each(|partition| abreast.add(partition));
         for (partition, record) in [(0, "a"), (1, "b"), (2, "c"), (0, "d"), (1, "e"), (2, "f")] {
-            abreast.push(partition, 10, 1, record);
+            abreast.push(partition, (Some(10), WALL), 1, record);
         }
         let ended = [0, 1, 2];
         assert_eq!(
@@ -206,13 +234,13 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        abreast.push(0, WALL - 3_600_000, 1, "old");
+        abreast.push(0, (Some(WALL - 3_600_000), WALL), 1, "old");
         assert!(all(&mut abreast, now, &[]).is_empty());
         assert!(all(&mut abreast, now + LONG / 2, &[]).is_empty());
         assert_eq!(all(&mut abreast, now + LONG, &[]), ["old"]);
-        abreast.push(1, WALL - 3_600_000, 1, "old");
+        abreast.push(1, (Some(WALL - 3_600_000), WALL), 1, "old");
         assert!(all(&mut abreast, now + LONG * 2, &[]).len() == 1);
-        abreast.push(0, WALL - 5, 1, "new");
+        abreast.push(0, (Some(WALL - 5), WALL), 1, "new");
         assert!(all(&mut abreast, now + LONG * 2 + SHORT / 2, &[]).is_empty());
         assert_eq!(all(&mut abreast, now + LONG * 2 + SHORT, &[]), ["new"]);
     }
@@ -222,7 +250,7 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        abreast.push(0, WALL - 5, 1, "new");
+        abreast.push(0, (Some(WALL - 5), WALL), 1, "new");
         let mut next = |after| abreast.next((now + after, WALL), false, |_| Outlook::Away);
         assert_eq!(next(Duration::ZERO), None);
         assert_eq!(next(LONG / 2), None);
@@ -234,7 +262,7 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        abreast.push(0, WALL - 5, 1, "new");
+        abreast.push(0, (Some(WALL - 5), WALL), 1, "new");
         let mut next = |outlook| abreast.next((now + LONG * 2, WALL), false, |_| outlook);
         assert_eq!(next(Outlook::Back), None);
         assert_eq!(next(Outlook::AtEnd), Some("new"));
@@ -245,13 +273,13 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        abreast.push(0, 10, 1, "a");
+        abreast.push(0, (Some(10), WALL), 1, "a");
         assert_eq!(abreast.filled().collect::<Vec<_>>(), [0]);
         let next = |abreast: &mut Abreast<_>, is_ahead| {
             abreast.next((now, WALL), is_ahead, |_| Outlook::AtEnd)
         };
         assert_eq!(next(&mut abreast, true), None);
-        abreast.push(1, 11, MOST, "b");
+        abreast.push(1, (Some(11), WALL), MOST, "b");
         assert_eq!(next(&mut abreast, true), Some("a"));
         assert_eq!(next(&mut abreast, false), Some("b"));
     }
@@ -261,12 +289,12 @@ mod tests {
         let (now, mut abreast) = (Instant::now(), Abreast::new(MOST));
         abreast.add(0);
         abreast.add(1);
-        abreast.push(0, 1, MOST, "large");
-        abreast.push(0, 2, 1, "small");
+        abreast.push(0, (Some(1), WALL), MOST, "large");
+        abreast.push(0, (Some(2), WALL), 1, "small");
         assert_eq!(all(&mut abreast, now, &[]), ["large"]);
         abreast.remove(0);
         assert_eq!(abreast.bytes, 0);
-        abreast.push(1, 1, 5, "more");
+        abreast.push(1, (Some(1), WALL), 5, "more");
         abreast.clear();
         assert_eq!(abreast.bytes, 0);
         assert!(all(&mut abreast, now, &[0, 1]).is_empty());

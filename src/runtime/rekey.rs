@@ -162,7 +162,7 @@ impl<P: Port> Worker<P> {
     }
 
     /// Takes a record that is to be written on.
-    pub(super) fn hold(&mut self, message: OwnedMessage) {
+    pub(super) fn hold(&mut self, message: OwnedMessage, at: Moment) {
         let Some(rekey) = &mut self.rekey else {
             return;
         };
@@ -170,8 +170,9 @@ impl<P: Port> Worker<P> {
         self.ends.record(rekey.from, partition);
         let bytes = [message.payload(), message.key()];
         let size = bytes.into_iter().flatten().map(<[u8]>::len).sum::<usize>() + BESIDE;
-        let timestamp = timestamp.unwrap_or(i64::MIN);
-        rekey.held.push(partition, timestamp, size, message);
+        rekey
+            .held
+            .push(partition, (timestamp, at.wall), size, message);
     }
 
     /// Writes on what is held, as far as it is its turn.
@@ -201,7 +202,9 @@ impl<P: Port> Worker<P> {
             self.write_one(rekey, &message).await?;
             let key = (rekey.from, message.partition());
             if let Some(seat) = self.seats.get_mut(&key) {
-                seat.wrote(message.offset(), message.timestamp().to_millis(), at);
+                let timestamp = message.timestamp().to_millis();
+                let timestamp = timestamp.map(|timestamp| timestamp.min(at.wall));
+                seat.wrote(message.offset(), timestamp, at);
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ pub struct Seat {
     passed_over: Option<(i64, i64)>,
     /// The end that an input that is written on was read to.
     end: Option<i64>,
-    /// Timestamp of its last record that was written on.
+    /// Timestamp of its last record that was written on, or the wall time if that is from the future.
     wrote: Option<i64>,
     /// Keys of a state that is not this lane's: they go with the first transaction.
     pub stale: Vec<Vec<u8>>,

@@ -248,7 +248,7 @@ impl<P: Port> Worker<P> {
             // Before anything newer, or a position would pass them.
             while let Some(stray) = self.strays.pop_front() {
                 match self.is_to_be_keyed(&stray) {
-                    true => self.hold(stray),
+                    true => self.hold(stray, at),
                     false => self.take(&stray, at).await?,
                 }
             }
@@ -262,7 +262,7 @@ impl<P: Port> Worker<P> {
             match polled {
                 None => break,
                 Some(Ok(message)) if self.is_to_be_keyed(&message) => {
-                    self.hold(P::Consumer::keep(message));
+                    self.hold(P::Consumer::keep(message), at);
                 }
                 Some(Ok(message)) => self.take(&message, at).await?,
                 Some(Err(error)) => self.news(error)?,

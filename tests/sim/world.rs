@@ -78,6 +78,8 @@ struct World {
     fed: Vec<usize>,
     /// Milliseconds that a step takes at most.
     pace: i64,
+    /// So many milliseconds is the clock of those ahead who feed the first partition.
+    ahead: i64,
     began: Instant,
     nodes: usize,
     report: Report,
@@ -127,12 +129,18 @@ impl World {
             plan.rekeys,
             per_message,
         );
+        // A lane's clock is the wall's then, and outages count as waiting.
+        let ahead = match plan.script.slow && seed % 5 == 2 {
+            true => 2 * 3_600_000,
+            false => 0,
+        };
         let mut world = World {
             cluster: Arc::new(Mutex::new(brokers)),
             fed: vec![0; partitions],
             config,
             processes: Vec::new(),
             pace,
+            ahead,
             began: Instant::now(),
             nodes: 0,
             report: Report::default(),
@@ -234,7 +242,7 @@ impl World {
             let record = Record {
                 key: line.key.clone(),
                 value: Some(line.value.clone()),
-                timestamp: BEGIN + brokers.now,
+                timestamp: BEGIN + brokers.now + if partition == 0 { self.ahead } else { 0 },
             };
             let number = i32::try_from(partition).unwrap_or(0);
             brokers.append(&(INPUT.to_owned(), number), record);
