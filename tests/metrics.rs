@@ -80,3 +80,19 @@ fn every_metric_that_the_readme_names_is_declared() {
         );
     }
 }
+
+#[test]
+fn every_metric_that_an_alert_asks_for_is_declared() {
+    let (page, rules) = (
+        page(),
+        std::fs::read_to_string("deploy/prometheus/alerts.yml").unwrap(),
+    );
+    let words = rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: Vec<&str> = words
+        .filter(|word| word.starts_with("trailhound_"))
+        .collect();
+    assert!(names.len() > 10);
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "alerts.yml: {name}");
+    }
+}
