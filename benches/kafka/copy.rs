@@ -67,7 +67,7 @@ impl Copy {
 
 fn copy(config: &Config, from: &str, to: &str, stop: &AtomicBool) {
     let consumer: BaseConsumer =
-        client::consumer(&config.kafka, Delivery::ExactlyOnce, &config.memory)
+        client::consumer(&config.kafka, Delivery::ExactlyOnce, &config.memory, 0)
             .create()
             .expect("a consumer");
     let name = Transactional {

@@ -120,6 +120,7 @@ written! {
         /// `message.timeout.ms`; with `delivery = "exactly_once"` also `isolation.level` and
         /// `transactional.id`. `auto.offset.reset = "latest"` only says where a group begins that has
         /// committed nothing; where committed records were deleted, it goes on with the first that is left.
+        /// `group.instance.id` (static membership) must differ from process to process; each worker's number goes behind it.
         properties: Properties = "{}",
     }
 

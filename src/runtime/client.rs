@@ -14,6 +14,7 @@ use crate::config::{Config, Delivery, Kafka, Memory};
 /// Outputs in a producer's queue are seldom smaller, in KiB: for each as much may be there as one message. Beyond the queue
 /// the input stops.
 const MESSAGES_A_KBYTE: u64 = 3;
+const STATIC_MEMBER: &str = "group.instance.id";
 /// Of one batch to a topic, where nothing is known of that.
 pub const BATCH_BYTES: usize = 1_000_000;
 /// The client's own default of `message.max.bytes`.
@@ -89,7 +90,8 @@ fn brokers_assign(kafka: &Kafka) -> bool {
     protocol.is_some_and(|protocol| protocol.reveal() == "consumer")
 }
 
-pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientConfig {
+/// The settings of a worker's consumer.
+pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory, worker: usize) -> ClientConfig {
     let mut config = base(kafka);
     // Where brokers assign, the client refuses these.
     if !brokers_assign(kafka) {
@@ -117,6 +119,11 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory) -> ClientCon
         .set("message.max.bytes", fetch.min(MESSAGE_BYTES).to_string())
         .set("statistics.interval.ms", "1000");
     let mut config = with_properties(config, kafka);
+    if let Some(id) = config.get(STATIC_MEMBER) {
+        // Each worker is a member of its own, and two of one name end each other.
+        let id = format!("{id}-{worker}");
+        config.set(STATIC_MEMBER, id);
+    }
     config
         .set("group.id", &kafka.group)
         // Out of range (retention overtook us) means the first record there is. Where a new group
@@ -250,6 +257,7 @@ mod tests {
             ("enable.idempotence", "false"),
             ("request.required.acks", "0"),
             (RESET, "latest"),
+            (STATIC_MEMBER, "a"),
         ] {
             config
                 .kafka
@@ -260,9 +268,10 @@ mod tests {
             Memory::share_out(512 << 20, 1, false, &config.kafka.properties).expect("fits");
         config.memory = memory;
         let kafka = &config.kafka;
-        let at_least_once = consumer(kafka, Delivery::AtLeastOnce, &memory);
+        let at_least_once = consumer(kafka, Delivery::AtLeastOnce, &memory, 0);
         assert_eq!(at_least_once.get(ISOLATION), None);
-        let consumer = consumer(kafka, Delivery::ExactlyOnce, &memory);
+        let consumer = consumer(kafka, Delivery::ExactlyOnce, &memory, 3);
+        assert_eq!(consumer.get(STATIC_MEMBER), Some("a-3"));
         assert_eq!(consumer.get(ISOLATION), Some(READ_COMMITTED));
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));

@@ -56,9 +56,9 @@ impl Port for Live {
     type Producer = LiveProducer;
     type Reader = LiveReader;
 
-    fn consumer(&self) -> Result<LiveConsumer, KafkaError> {
+    fn consumer(&self, worker: usize) -> Result<LiveConsumer, KafkaError> {
         let config = &self.shared.config;
-        let client = client::consumer(&config.kafka, config.delivery, &config.memory);
+        let client = client::consumer(&config.kafka, config.delivery, &config.memory, worker);
         let born = Instant::now();
         let consumer = client.create_with_context(Group::default())?;
         Ok(LiveConsumer {

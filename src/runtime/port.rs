@@ -137,7 +137,7 @@ pub trait Port: Clone + Send + Sync + 'static {
     type Producer: Producer<Membership = Self::Membership>;
     type Reader: Reader;
 
-    fn consumer(&self) -> Result<Self::Consumer, KafkaError>;
+    fn consumer(&self, worker: usize) -> Result<Self::Consumer, KafkaError>;
 
     /// `transactional`: `None` where delivery is at least once.
     fn producer(

@@ -117,7 +117,7 @@ impl<P: Port> Worker<P> {
         Ok(Worker {
             id,
             shared: Arc::clone(shared),
-            consumer: Rc::new(port.consumer()?),
+            consumer: Rc::new(port.consumer(id)?),
             sink: Sink::new(&port, shared, id)?,
             topics,
             seats: BTreeMap::new(),

@@ -159,11 +159,19 @@ pub fn undisturbed(broker: &mut Broker) {
 }
 
 pub fn killed_often(broker: &mut Broker) {
-    killed_often_with(broker, "eo-kill", "");
+    killed_often_with(scene(broker, "eo-kill"), "");
+}
+
+/// A daemon that begins again is the members that it was, and gets its partitions at once.
+pub fn killed_often_as_static_members(broker: &mut Broker) {
+    let mut scene = scene(broker, "eo-static");
+    scene.place.arguments = vec!["--workers", "2"];
+    let properties = "[kafka.properties]\n\"group.instance.id\" = \"one\"\n";
+    killed_often_with(scene, properties);
 }
 
 pub fn killed_often_with_bundles(broker: &mut Broker) {
-    let place = killed_often_with(broker, "eo-bundles", BUNDLES);
+    let place = killed_often_with(scene(broker, "eo-bundles"), BUNDLES);
     let records = clients::read_committed(&place.servers, &place.topic("process"));
     assert!(
         records
@@ -179,12 +187,12 @@ pub fn killed_often_with_bundles(broker: &mut Broker) {
     assert!(messages < events / 2);
 }
 
-fn killed_often_with(broker: &mut Broker, name: &str, more: &str) -> Place {
+fn killed_often_with(scene: Scene, more: &str) -> Place {
     let Scene {
         place,
         hosts,
         expected,
-    } = scene(broker, name);
+    } = scene;
     let feeding = feed(&place, hosts, Some(PACE));
     for life in 1..=5 {
         let daemon = place.start(&format!("life{life}"), more);

@@ -76,6 +76,10 @@ const CASES: &[Case] = &[
     ("exactly_once_gives_what_replay_gives", exactly::undisturbed),
     ("exactly_once_through_kills", exactly::killed_often),
     (
+        "exactly_once_through_kills_of_static_members",
+        exactly::killed_often_as_static_members,
+    ),
+    (
         "exactly_once_with_several_events_in_a_message_through_kills",
         exactly::killed_often_with_bundles,
     ),

@@ -82,7 +82,7 @@ impl Port for Simulated {
     type Producer = SimulatedProducer;
     type Reader = SimulatedReader;
 
-    fn consumer(&self) -> Result<SimulatedConsumer, KafkaError> {
+    fn consumer(&self, _: usize) -> Result<SimulatedConsumer, KafkaError> {
         let mut brokers = lock(&self.cluster);
         let (id, now) = (brokers.handle(), brokers.now);
         brokers.clients.insert(id, Client::new(self.node, now));
