@@ -218,14 +218,13 @@ impl Seat {
     /// they know.
     pub fn statistics(&mut self, stats: &Statistics, at: Moment) -> Option<bool> {
         let partition = self.of_mine(stats)?;
-        let leader = stats
-            .brokers
-            .values()
-            .find(|broker| broker.nodeid == partition.leader);
-        if let Some(leader) = leader.filter(|leader| leader.state == "UP") {
+        let read_from = read_from(partition);
+        let mut brokers = stats.brokers.values();
+        let broker = brokers.find(|broker| Some(broker.nodeid) == read_from);
+        if let Some(broker) = broker.filter(|broker| broker.state == "UP") {
             // Who is busy reads them late; they say when they were made, in whole seconds.
             let age = (at.wall - (stats.time + 1) * 1000).max(0);
-            self.leader.heard(at.steady - age - leader.rxidle / 1000);
+            self.leader.heard(at.steady - age - broker.rxidle / 1000);
         }
         // Negative: not known yet.
         let end = partition.hi_offset;
@@ -399,5 +398,33 @@ impl Seat {
             next_offset: self.next,
             caught_up: self.caught_up,
         }
+    }
+}
+
+/// The broker that a partition is read from: its leader, or where `client.rack` lets it another, and the leader says nothing to
+/// this client then. Without a leader it is nobody who could know of more.
+fn read_from(partition: &Partition) -> Option<i32> {
+    let known = |id: i32| (id >= 0).then_some(id);
+    let leader = known(partition.leader)?;
+    known(partition.broker).or(Some(leader))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_heard_of_is_who_is_read_from() {
+        let of = |leader, broker| {
+            read_from(&Partition {
+                leader,
+                broker,
+                ..Partition::default()
+            })
+        };
+        assert_eq!(of(1, 1), Some(1));
+        assert_eq!(of(1, 2), Some(2));
+        assert_eq!(of(1, -1), Some(1));
+        assert_eq!(of(-1, 2), None);
     }
 }

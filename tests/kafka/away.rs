@@ -6,12 +6,12 @@
 
 use rdkafka::consumer::Consumer;
 
-use crate::broker::{Broker, NoDoor};
+use crate::broker::{Broker, Door, NoDoor};
 use crate::cases::feed;
 use crate::clients;
 use crate::daemon::{Daemon, Place, wait_for};
 use crate::exactly::{self, PACE, compare, wait_for_part};
-use crate::recording::{Documents, Host};
+use crate::recording::{self, Documents, Host};
 
 /// Three brokers, and a daemon that has told what each host says first.
 struct Scene {
@@ -91,4 +91,29 @@ pub fn a_leader() {
     });
     scene.brokers[gone].kill();
     scene.end();
+}
+
+/// A node in a rack of its own, whose replicas are read by who is there.
+struct Rack(usize);
+
+impl Door for Rack {
+    fn settings(&self, plain: &str) -> String {
+        let class = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+        let rack = self.0;
+        format!("{plain}broker.rack=r{rack}\nreplica.selector.class={class}\n")
+    }
+}
+
+/// The daemon reads another replica than the leader, of which it hears nothing: time passes in its lanes all the same, and ends the waits
+/// of hosts that fall silent.
+pub fn not_from_the_leader() {
+    let brokers = Broker::start_cluster(&[1, 2, 3].map(Rack)).expect("brokers");
+    let place = Place::exactly_once(&brokers[0], "rack");
+    let hosts = recording::hosts(exactly::HOSTS).into_iter();
+    let hosts: Vec<Host> = hosts.map(Host::falls_silent).collect();
+    let expected = recording::expected(&hosts, place.folder.path());
+    let daemon = place.start("a", "[kafka.properties]\n\"client.rack\" = \"r2\"\n");
+    feed(&place, hosts, None).join().expect("fed");
+    compare(&place, &expected);
+    daemon.stop_well();
 }

@@ -200,6 +200,10 @@ const ALONE: &[(&str, fn())] = &[
         away::a_leader,
     ),
     (
+        "exactly_once_from_another_replica_than_the_leader",
+        away::not_from_the_leader,
+    ),
+    (
         "unkeyed_lines_are_rekeyed_while_a_leader_stays_away",
         unkeyed::rekeyed_without_a_leader,
     ),

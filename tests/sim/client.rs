@@ -310,6 +310,7 @@ impl Brokers {
             let log = &self.logs[&(topic.clone(), *number)];
             let partition = Partition {
                 leader: 1,
+                broker: 1,
                 hi_offset: log.end(Isolation::All),
                 ls_offset: log.end(Isolation::Committed),
                 app_offset: fetch.position,
