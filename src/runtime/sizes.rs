@@ -70,11 +70,15 @@ impl Sizes {
         smallest(&lock(&self.0))
     }
 
-    /// A topic refused a batch, the largest record of which has so many bytes. What it does take is narrowed down, so that
-    /// few refusals find it.
-    pub fn refused(&self, topic: &str, record: usize) -> Learnt {
+    /// A topic refused a batch, the largest record of which has so many bytes; `made`: of how many bytes its producer makes them.
+    /// What it does take is narrowed down, so that few refusals find it.
+    pub fn refused(&self, topic: &str, record: usize, made: usize) -> Learnt {
         let mut all = lock(&self.0);
         let batch = smallest(&all).min(BATCH_BYTES);
+        if batch < made.min(BATCH_BYTES) {
+            // Another worker has learnt of it meanwhile, and this one made its batch before.
+            return Learnt::Batch(batch);
+        }
         let takes = all.entry(topic.to_owned()).or_insert(Takes {
             record: usize::MAX,
             batch,
@@ -84,7 +88,7 @@ impl Sizes {
             return Learnt::Batch(takes.batch);
         }
         // It was alone.
-        takes.record = record - record / 8;
+        takes.record = takes.record.min(record - record / 8);
         takes.batch = takes.batch.min(takes.record);
         Learnt::Record(takes.record)
     }
@@ -127,7 +131,7 @@ mod tests {
                 .iter()
                 .find(|batch| batch.iter().sum::<usize>() > takes);
             match refused.and_then(|batch| batch.iter().max()) {
-                Some(largest) => sizes.refused("t", *largest),
+                Some(largest) => sizes.refused("t", *largest, at_once),
                 None => return (records.len() - sent.len(), refusals),
             };
         }
@@ -153,9 +157,12 @@ mod tests {
             ("t".into(), 1_048_588),
             ("u".into(), 50_000),
         ]));
-        assert_eq!(sizes.refused("t", 6_500), Learnt::Batch(25_000));
+        assert_eq!(sizes.refused("t", 6_500, 50_000), Learnt::Batch(25_000));
+        // Two workers at once.
+        assert_eq!(sizes.refused("t", 6_600, 50_000), Learnt::Batch(25_000));
         assert_eq!(send(&sizes, &[6_500; 20], 10_000).0, 0);
         assert_eq!((sizes.record("u"), sizes.batch()), (Some(50_000), 12_500));
-        assert_eq!(sizes.refused("u", 60_000), Learnt::Record(52_500));
+        assert_eq!(sizes.refused("u", 40_000, 12_500), Learnt::Record(35_000));
+        assert_eq!(sizes.refused("u", 60_000, 12_500), Learnt::Record(35_000));
     }
 }

@@ -197,7 +197,9 @@ impl<R: Producer> Sink<R> {
         let Some((topic, bytes)) = self.ledger.take_too_large() else {
             return Ok(());
         };
-        let learnt = self.shared.sizes.refused(&topic, bytes);
+        let made = self.transaction.as_ref().map(|t| t.batch_bytes);
+        let made = made.unwrap_or(usize::MAX);
+        let learnt = self.shared.sizes.refused(&topic, bytes, made);
         let is_state = state_topics::input_of(&self.shared.config, &topic).is_some();
         if is_state && matches!(learnt, Learnt::Record(_)) {
             return Err(state_too_large(topic, bytes));
