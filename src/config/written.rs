@@ -118,7 +118,8 @@ written! {
         ///
         /// Those that no record may be lost by are overridden: `acks`, `enable.idempotence`,
         /// `message.timeout.ms`; with `delivery = "exactly_once"` also `isolation.level` and
-        /// `transactional.id`. `auto.offset.reset = "latest"` only says where a group begins that has
+        /// `transactional.id`; and what time in the lanes goes by: `statistics.interval.ms` (1000) and, where it is longer,
+        /// `fetch.wait.max.ms` (500). `auto.offset.reset = "latest"` only says where a group begins that has
         /// committed nothing; where committed records were deleted, it goes on with the first that is left.
         /// `group.instance.id` (static membership) must differ from process to process; each worker's number goes behind it.
         properties: Properties = "{}",

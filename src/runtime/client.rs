@@ -15,6 +15,10 @@ use crate::config::{Config, Delivery, Kafka, Memory};
 /// the input stops.
 const MESSAGES_A_KBYTE: u64 = 3;
 const STATIC_MEMBER: &str = "group.instance.id";
+/// The clocks of lanes go by what the statistics say, and by brokers that are heard of (leader.rs).
+const STATISTICS: (&str, &str) = ("statistics.interval.ms", "1000");
+const FETCH_WAIT: &str = "fetch.wait.max.ms";
+const LONGEST_FETCH_WAIT_MS: u32 = 500;
 /// Of one batch to a topic, where nothing is known of that.
 pub const BATCH_BYTES: usize = 1_000_000;
 /// The client's own default of `message.max.bytes`.
@@ -116,9 +120,10 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory, worker: usiz
         .set("fetch.max.bytes", fetch.to_string())
         .set("max.partition.fetch.bytes", of_one.to_string())
         // The client raises the others to this. A batch that is larger comes all the same.
-        .set("message.max.bytes", fetch.min(MESSAGE_BYTES).to_string())
-        .set("statistics.interval.ms", "1000");
+        .set("message.max.bytes", fetch.min(MESSAGE_BYTES).to_string());
     let mut config = with_properties(config, kafka);
+    let wait = config.get(FETCH_WAIT).and_then(|wait| wait.parse().ok());
+    let wait = wait.unwrap_or(LONGEST_FETCH_WAIT_MS);
     if let Some(id) = config.get(STATIC_MEMBER) {
         // Each worker is a member of its own, and two of one name end each other.
         let id = format!("{id}-{worker}");
@@ -129,6 +134,8 @@ pub fn consumer(kafka: &Kafka, delivery: Delivery, memory: &Memory, worker: usiz
         // Out of range (retention overtook us) means the first record there is. Where a new group
         // begins is decided beside it (offsets.rs).
         .set(RESET, "earliest")
+        .set(FETCH_WAIT, wait.min(LONGEST_FETCH_WAIT_MS).to_string())
+        .set(STATISTICS.0, STATISTICS.1)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true");
@@ -210,8 +217,7 @@ pub fn producer(config: &Config) -> ClientConfig {
         .set(
             "queue.buffering.max.messages",
             (memory.producer_kbytes * MESSAGES_A_KBYTE).to_string(),
-        )
-        .set("statistics.interval.ms", "1000");
+        );
     let mut config = with_properties(config, kafka);
     // What is acknowledged is there to stay, or commits would pass lost outputs. And an output is never
     // given up: the brokers are waited for. A setting with two names is set by both: the order in which
@@ -221,7 +227,8 @@ pub fn producer(config: &Config) -> ClientConfig {
         .set("acks", "all")
         .set("request.required.acks", "all")
         .set("message.timeout.ms", "0")
-        .set("delivery.timeout.ms", "0");
+        .set("delivery.timeout.ms", "0")
+        .set(STATISTICS.0, STATISTICS.1);
     config
 }
 
@@ -258,6 +265,8 @@ mod tests {
             ("request.required.acks", "0"),
             (RESET, "latest"),
             (STATIC_MEMBER, "a"),
+            (STATISTICS.0, "0"),
+            (FETCH_WAIT, "5000"),
         ] {
             config
                 .kafka
@@ -272,6 +281,8 @@ mod tests {
         assert_eq!(at_least_once.get(ISOLATION), None);
         let consumer = consumer(kafka, Delivery::ExactlyOnce, &memory, 3);
         assert_eq!(consumer.get(STATIC_MEMBER), Some("a-3"));
+        assert_eq!(consumer.get(STATISTICS.0), Some("1000"));
+        assert_eq!(consumer.get(FETCH_WAIT), Some("500"));
         assert_eq!(consumer.get(ISOLATION), Some(READ_COMMITTED));
         assert_eq!(consumer.get("fetch.queue.backoff.ms"), Some("7"));
         assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
