@@ -241,11 +241,13 @@ impl Seat {
         let at_end = [end, stable].contains(&partition.eof_offset) && partition.eof_offset >= next;
         let is_read =
             at_end && (partition.app_offset == partition.eof_offset || partition.fetchq_cnt == 0);
-        if is_read {
-            // Markers, and what was deleted, are no records to read.
-            self.lag = Some(0);
-        } else if next >= 0 {
-            self.lag = Some((end - next).max(0));
+        // Markers, and what was deleted, are no records to read; those of an open transaction will be.
+        let position = match is_read {
+            true => next.max(partition.eof_offset),
+            false => next,
+        };
+        if position >= 0 {
+            self.lag = Some((end - position).max(0));
         }
         Some(is_read)
     }
@@ -412,6 +414,39 @@ fn read_from(partition: &Partition) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lag_is_what_is_still_to_be_read() {
+        let at = Moment { wall: 0, steady: 0 };
+        let start = crate::runtime::offsets::start(Some(6), None, (0, 10), false);
+        let of = (Source::Audit, Arc::from("t"), 0);
+        let mut seat = Seat::new(of, Lane::new(Arc::default()), start, (0, 10), at);
+        seat.next = Some(6);
+        let mut lag = |hi_offset, ls_offset, eof_offset| {
+            let partition = Partition {
+                leader: -1,
+                app_offset: eof_offset,
+                hi_offset,
+                ls_offset,
+                eof_offset,
+                ..Partition::default()
+            };
+            let topic = rdkafka::statistics::Topic {
+                partitions: [(0, partition)].into(),
+                ..Default::default()
+            };
+            let stats = Statistics {
+                topics: [("t".to_owned(), topic)].into(),
+                ..Statistics::default()
+            };
+            (seat.statistics(&stats, at), seat.lag)
+        };
+        assert_eq!(lag(10, 10, -1), (Some(false), Some(4)));
+        // Four markers, or records that were deleted.
+        assert_eq!(lag(10, 10, 10), (Some(true), Some(0)));
+        // A transaction is open from 7 on.
+        assert_eq!(lag(10, 7, 7), (Some(true), Some(3)));
+    }
 
     #[test]
     fn who_is_heard_of_is_who_is_read_from() {
