@@ -66,13 +66,14 @@ impl Ledger {
     ) {
         self.tried(number);
         let too_large = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
-        if *error == too_large && !self.transactional {
-            // Stays in flight: its second try, or its notice, stands in for it.
-            lock(&self.refused).push_back((message(), number));
-            return;
-        }
         if *error == too_large {
-            self.refused_for_size(&message());
+            let message = message();
+            if !self.transactional {
+                // Stays in flight: its second try, or its notice, stands in for it.
+                lock(&self.refused).push_back((message, number));
+                return;
+            }
+            self.refused_for_size(&message);
         }
         lock(&self.failed).get_or_insert_with(|| (topic.to_owned(), error.clone()));
         if self.transactional {

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
@@ -33,12 +33,6 @@ const LEARN: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// The brokers lack a partition of the state.
-pub(super) struct NoState {
-    since: Instant,
-    looked: Instant,
-}
-
 /// A partition, what was committed for it, and its low and high watermark.
 struct Found {
     key: Key,
@@ -56,10 +50,6 @@ pub(super) type Beginning = (Key, Seat, Option<i64>);
 impl<P: Port> Worker<P> {
     /// False: the state of the lanes is still being read, or it is too soon to ask again.
     pub(super) async fn take_up(&mut self, partitions: &[Named]) -> Result<bool, WorkerError> {
-        if self.asked_in_vain.is_some_and(|at| self.since(at) < LOOK) {
-            return Ok(false);
-        }
-        self.asked_in_vain = None;
         let Some(states) = self.states(partitions)? else {
             return Ok(false);
         };
@@ -159,13 +149,14 @@ impl<P: Port> Worker<P> {
 
     /// The state of the lanes of these partitions, which is read beside this; `None`: not yet.
     pub(super) fn states(&mut self, partitions: &[Named]) -> Result<Option<States>, WorkerError> {
-        if !self.is_exactly_once() || partitions.is_empty() {
+        if partitions.is_empty() {
             return Ok(Some(States::new()));
         }
         let mut under_way = self.readings.iter();
         let mut reading = match under_way.position(|reading| reading.is_of(partitions)) {
             Some(at) => self.readings.swap_remove(at),
-            None if self.has_just_looked() => return Ok(None),
+            None if self.has_just_asked_in_vain() => return Ok(None),
+            None if !self.is_exactly_once() => return Ok(Some(States::new())),
             None => {
                 self.forget_readings();
                 let keys = self.keys(partitions).into_iter();
@@ -194,21 +185,19 @@ impl<P: Port> Worker<P> {
     /// The state has no place for a lane; it is looked for again, but not for ever.
     fn lacks_state(&mut self, why: String) -> Result<(), WorkerError> {
         let now = self.port.now();
-        let since = self.no_state.as_ref().map(|missing| missing.since);
-        let since = since.unwrap_or_else(|| {
+        let since = *self.no_state.get_or_insert_with(|| {
             tracing::warn!(worker = self.id, "{why}");
             now
         });
         if now.saturating_duration_since(since) > LEARN {
             return Err(WorkerError::NoState(why));
         }
-        self.no_state = Some(NoState { since, looked: now });
+        self.asked_in_vain = Some(now);
         Ok(())
     }
 
-    fn has_just_looked(&self) -> bool {
-        let missing = self.no_state.as_ref();
-        missing.is_some_and(|missing| self.since(missing.looked) < LOOK)
+    fn has_just_asked_in_vain(&self) -> bool {
+        self.asked_in_vain.is_some_and(|at| self.since(at) < LOOK)
     }
 
     /// What nobody waits for any more. Reading for a decision outlives an abort: the group takes no offsets of

@@ -35,7 +35,7 @@ use super::restore::Reading;
 use super::room::LetGo;
 use super::seat::Seat;
 use super::sink::{Origin, Refusal, Sink};
-use super::takeup::{Doubts, NoState};
+use super::takeup::Doubts;
 use super::upstream::{self, Upstream};
 use super::view::AlertView;
 use crate::config::{Config, Delivery};
@@ -84,12 +84,12 @@ pub struct Worker<P: Port> {
     pub(super) input_away: bool,
     /// What could not be carried out yet: next time again.
     pub(super) postponed: Option<Decision>,
-    /// When the brokers were asked last what was committed, and did not say.
+    /// When the brokers did not say last what was committed, or did not have the state.
     pub(super) asked_in_vain: Option<Instant>,
     /// State of lanes that are being taken up.
     pub(super) readings: Vec<Reading>,
-    /// A topic of the state lacks a partition that the input has.
-    pub(super) no_state: Option<NoState>,
+    /// Since when a topic of the state lacks a partition that the input has.
+    pub(super) no_state: Option<Instant>,
     pub(super) doubts: Doubts,
     pub(super) let_go: LetGo,
     /// Read while the consumer was being stopped.

@@ -363,23 +363,7 @@ pub fn too_large(broker: &mut Broker) {
     let place = Place::exactly_once(broker, "eo-large");
     let expected = feed_to_small_records(&place);
     let daemon = place.start("a", "");
-    let notices = || clients::read_committed(&place.servers, &place.topic("deadletter"));
-    wait_for("notices and the rest", || {
-        let notices = notices().len();
-        (notices > 0 && committed(&place).len() + notices >= expected.len()).then_some(())
-    });
-    let notices = notices();
-    assert_eq!(committed(&place).len() + notices.len(), expected.len());
-    for notice in notices {
-        assert_eq!(notice.headers["reason"], "output_too_large");
-        let value: serde_json::Value = serde_json::from_slice(&notice.value).expect("JSON");
-        let uid = value["uid"].as_str().expect("the id of what was too large");
-        assert!(
-            expected[uid].len() > 5000,
-            "{} bytes are not too large",
-            expected[uid].len()
-        );
-    }
+    told_or_noticed(&place, &expected, 5000);
     assert_eq!(aborted(&daemon), 0.0);
     daemon.stop_well();
 }
@@ -394,25 +378,33 @@ pub fn too_large_meanwhile(broker: &mut Broker) {
     daemon.wait_ready();
     clients::set(&place.servers, &process, SMALL);
     let expected = feed_one_host(&place);
+    let notices = told_or_noticed(&place, &expected, 3000);
+    let restarts = daemon.counted("worker_restarts_total");
+    println!("  {notices} notices after {restarts} workers began anew");
+    assert!(restarts > 0.0);
+    daemon.stop_well();
+}
+
+/// Each document is there, or where it is larger than this, a notice of it; gives how many of these.
+fn told_or_noticed(place: &Place, expected: &Documents, too_large: usize) -> usize {
     let notices = || clients::read_committed(&place.servers, &place.topic("deadletter"));
     wait_for("notices and the rest", || {
-        (committed(&place).len() + notices().len() >= expected.len()).then_some(())
+        let notices = notices().len();
+        (notices > 0 && committed(place).len() + notices >= expected.len()).then_some(())
     });
     let notices = notices();
-    assert_eq!(committed(&place).len() + notices.len(), expected.len());
+    assert_eq!(committed(place).len() + notices.len(), expected.len());
     for notice in &notices {
         assert_eq!(notice.headers["reason"], "output_too_large");
         let value: serde_json::Value = serde_json::from_slice(&notice.value).expect("JSON");
         let uid = value["uid"].as_str().expect("the id of what was too large");
-        assert!(expected[uid].len() > 3000);
+        assert!(
+            expected[uid].len() > too_large,
+            "{} bytes are not too large",
+            expected[uid].len()
+        );
     }
-    let restarts = daemon.counted("worker_restarts_total");
-    println!(
-        "  {} notices after {restarts} workers began anew",
-        notices.len()
-    );
-    assert!(!notices.is_empty() && restarts > 0.0);
-    daemon.stop_well();
+    notices.len()
 }
 
 /// Whoever changes the setting loses nothing, and has no repeats beyond those of the last end.

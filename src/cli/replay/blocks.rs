@@ -104,15 +104,13 @@ impl Blocks {
             }
         }
         if !self.ended {
-            match memrchr(b'\n', &bytes[..filled]) {
-                // The line that the error cut is not whole.
-                None if self.failed.is_some() => filled = 0,
-                Some(at) if self.failed.is_some() => filled = at + 1,
-                Some(at) => {
-                    self.rest.extend_from_slice(&bytes[at + 1..filled]);
-                    filled = at + 1;
+            match memrchr(b'\n', &bytes[..filled]).map_or(0, |at| at + 1) {
+                0 if self.failed.is_none() => self.passing = true,
+                // What an error cut is a rest that is never given.
+                whole => {
+                    self.rest.extend_from_slice(&bytes[whole..filled]);
+                    filled = whole;
                 }
-                None => self.passing = true,
             }
         }
         block.filled = filled;

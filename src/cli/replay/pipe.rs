@@ -88,11 +88,10 @@ pub(super) fn on_one_thread(
 ) -> anyhow::Result<Done> {
     let mut block = Block::new();
     let mut out = Outputs::new();
-    let failed = loop {
+    let read = loop {
         match reading.next(&mut block) {
             Ok(true) => {}
-            Ok(false) => break None,
-            Err(error) => break Some(error),
+            end => break end,
         }
         let written = follower.block(&block, &mut out, |out| {
             sink.write(out)?;
@@ -100,17 +99,18 @@ pub(super) fn on_one_thread(
             Ok(())
         });
         if !quiet(written)? {
-            let counted = None;
             return Ok(Done {
-                counted,
+                counted: None,
                 failed: None,
             });
         }
     };
     let counted = follower.finish(&mut out);
     let written = sink.write(&out).and_then(|()| sink.finish());
-    let counted = quiet(written)?.then_some(counted);
-    Ok(Done { counted, failed })
+    Ok(Done {
+        counted: quiet(written)?.then_some(counted),
+        failed: read.err(),
+    })
 }
 
 /// Gives all outputs to `take`, on this thread.

@@ -194,11 +194,12 @@ impl<R: Producer> Sink<R> {
     /// # Errors
     /// Where something was: a producer has the size of its batches from its beginning.
     pub fn learn_sizes(&self) -> Result<(), SinkError> {
-        let Some((topic, bytes)) = self.ledger.take_too_large() else {
+        let Some((transaction, (topic, bytes))) =
+            self.transaction.as_ref().zip(self.ledger.take_too_large())
+        else {
             return Ok(());
         };
-        let made = self.transaction.as_ref().map(|t| t.batch_bytes);
-        let made = made.unwrap_or(usize::MAX);
+        let made = transaction.batch_bytes;
         let learnt = self.shared.sizes.refused(&topic, bytes, made);
         let is_state = state_topics::input_of(&self.shared.config, &topic).is_some();
         if is_state && matches!(learnt, Learnt::Record(_)) {
